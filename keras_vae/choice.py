@@ -1,0 +1,30 @@
+"""How a choice is made: by its name, or by an instance with its arguments."""
+
+import difflib
+
+
+def unknown(kind, value, choices, remedy=""):
+    """A ValueError that names the value, the nearest choice and all of them."""
+    close = difflib.get_close_matches(str(value), [str(choice) for choice in choices], n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return ValueError(f"Unknown {kind} {value!r}.{hint} Choose one of {list(choices)}{remedy}.")
+
+
+def choose(kind, value, families, base):
+    """Turns a name or an instance into an instance.
+
+    Args:
+        kind: what is chosen, for the error ("likelihood", "prior", ...).
+        value: a key of `families`, or an instance of `base`.
+        families: dict of name to a callable that makes the family with its defaults.
+        base: the class that every family of this kind extends.
+
+    Raises:
+        ValueError: an unknown name, or something else altogether.
+    """
+    if isinstance(value, base):
+        return value
+    if isinstance(value, str) and value in families:
+        return families[value]()
+    remedy = f", or pass an instance of {base.__module__}.{base.__name__}"
+    raise unknown(kind, value, families, remedy)

@@ -1,0 +1,251 @@
+"""Image data sets by name: uint8 in memory, float32 in [0, 1] in batches.
+
+`digits` is embedded (scikit-learn's real 8x8 digits). Every other name is read by
+`tensorflow_datasets`, from the folder that TFDS_DATA_DIR names or from its default folder.
+"""
+
+import dataclasses
+import difflib
+import os
+import warnings
+
+import numpy as np
+import tensorflow as tf
+
+NAMES = ("digits", "mnist", "fashion_mnist", "binarized_mnist", "omniglot", "cifar10")
+BINARIZATIONS = (None, "dynamic")
+VALIDATION_IMAGES = 5000
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """One part of a data set.
+
+    Attributes:
+        name: "train", "validation" or "test".
+        images: (N, H, W, C) uint8 in 0..255.
+        labels: (N,) integers, or None where the data set has none.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray | None = None
+
+    def __len__(self):
+        return len(self.images)
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """A data set in three parts; `test` is the publisher's own, untouched."""
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+
+    @property
+    def image_shape(self):
+        """(H, W, C)."""
+        return tuple(int(size) for size in self.train.images.shape[1:])
+
+
+def load(name, image_shape=None):
+    """Loads an image data set into memory.
+
+    Args:
+        name: one of `data.NAMES`, or any other image data set that tensorflow_datasets knows.
+        image_shape: (H, W, C) to resize to (area averaging, C of 1 or 3), or None to keep the
+            images as they are. Needed where the images of a set differ in size.
+
+    Returns:
+        Data. Validation is the set's own where it has one, else the last 5,000 images of train in
+        tfds's fixed order (a third of train where that is less). `digits`: 1,297 / 200 / 300 by a
+        fixed permutation.
+
+    Raises:
+        ValueError: the name is unknown, or the set has no images.
+        FileNotFoundError: the set is not on this machine and cannot be fetched.
+    """
+    splits = _load_digits() if name == "digits" else _load_tfds(name, image_shape)
+    if name == "digits" and image_shape is not None:
+        splits = {key: (_resize(images, image_shape), y) for key, (images, y) in splits.items()}
+    return Data(name, **{key: Split(key, *arrays) for key, arrays in splits.items()})
+
+
+def pixels(split, binarize=None, seed=0):
+    """A whole split as one array.
+
+    Args:
+        split: a Split.
+        binarize: None for grey values, "dynamic" for one Bernoulli draw of each pixel.
+        seed: of the draw; the same seed gives the same draw for ever.
+
+    Returns:
+        (N, H, W, C) float32 in [0, 1]; in {0, 1} if binarised.
+    """
+    _check_binarize(binarize)
+    if binarize is None:
+        return split.images.astype("float32") / 255.0
+    uniform = np.random.default_rng(seed).random(split.images.shape, dtype="float32")
+    return (uniform * 255.0 < split.images).astype("float32")
+
+
+def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None):
+    """A tf.data pipeline over a split; whole batches are gathered, single images never move.
+
+    Args:
+        split: a Split.
+        batch_size: images in a batch; the last one may be smaller.
+        shuffle: a new order each epoch.
+        seed: of the order and of the binarisation.
+        binarize: None, or "dynamic": a fresh Bernoulli draw of each training pixel each epoch
+            (Burda et al., arXiv 1509.00519); validation and test are drawn once, from the seed.
+
+    Returns:
+        tf.data.Dataset of (B, H, W, C) float32 in [0, 1].
+    """
+    _check_binarize(binarize)
+    count = len(split)
+    fresh = binarize == "dynamic" and split.name == "train"
+    images = split.images
+    if binarize == "dynamic" and not fresh:
+        images = (pixels(split, binarize, seed) * 255).astype("uint8")
+    images = tf.constant(images)
+
+    def gather(indices, key):
+        batch = tf.cast(tf.gather(images, indices), tf.float32) / 255.0
+        if fresh:
+            batch = tf.cast(tf.random.stateless_uniform(tf.shape(batch), key) < batch, tf.float32)
+        return batch
+
+    order = tf.data.Dataset.range(count)
+    if shuffle:
+        order = order.shuffle(count, seed=seed, reshuffle_each_iteration=True)
+    keys = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+    dataset = tf.data.Dataset.zip(order.batch(batch_size), keys)
+    return dataset.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def _check_binarize(binarize):
+    if binarize not in BINARIZATIONS:
+        raise ValueError(f"Unknown binarize={binarize!r}. Choose one of {BINARIZATIONS}.")
+
+
+def _load_digits():
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = np.round(digits.images * (255 / 16)).astype("uint8")[..., None]  # 0..16 -> 0..255
+    order = np.random.RandomState(0).permutation(len(images))
+    parts = {"train": order[:1297], "validation": order[1297:1497], "test": order[1497:]}
+    return {name: (images[index], digits.target[index]) for name, index in parts.items()}
+
+
+def _load_tfds(name, image_shape):
+    import tensorflow_datasets as tfds
+
+    builder = _builder(tfds, name)
+    image_key = _image_key(tfds, builder)
+    sizes = {split: info.num_examples for split, info in builder.info.splits.items()}
+    if "train" not in sizes:
+        raise ValueError(f"Data set {name!r} has no 'train' split; it has {sorted(sizes)}.")
+    total = sizes["train"]
+    held_out = min(VALIDATION_IMAGES, total // 3)
+    if "test" in sizes:
+        test, rest = "test", total
+    else:
+        rest = total - min(VALIDATION_IMAGES, total // 6)
+        held_out = min(held_out, rest // 3)
+        test = f"train[{rest}:]"
+        warnings.warn(f"{name!r} has no test split: its last {total - rest} images are held out.")
+    if "validation" in sizes:
+        train, validation = f"train[:{rest}]", "validation"
+    else:
+        train = f"train[:{rest - held_out}]"
+        validation = f"train[{rest - held_out}:{rest}]"
+    parts = {"train": train, "validation": validation, "test": test}
+    return {
+        key: _read(tfds, builder, split, image_key, image_shape) for key, split in parts.items()
+    }
+
+
+def _builder(tfds, name):
+    where = os.environ.get("TFDS_DATA_DIR") or os.path.expanduser(tfds.core.constants.DATA_DIR)
+    try:
+        builder = tfds.builder(name, data_dir=where)
+    except tfds.core.DatasetNotFoundError as error:
+        close = difflib.get_close_matches(name, NAMES, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"Unknown data set {name!r}.{hint} Choose one of {NAMES}, or any image data set of "
+            "tensorflow_datasets."
+        ) from error
+    if builder.info.splits:
+        return builder
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # tfds lets the error of whichever layer failed through
+        raise FileNotFoundError(
+            f"Data set {name!r} is not prepared in {where!r} and could not be fetched "
+            f"({type(error).__name__}: {str(error)[:200]}). Without a network these work: "
+            f"{_offline_names(where)}. To use data prepared elsewhere, set TFDS_DATA_DIR to its "
+            "folder."
+        ) from error
+    return builder
+
+
+def _offline_names(where):
+    prepared = sorted(os.listdir(where)) if os.path.isdir(where) else []
+    return ["digits", *(entry for entry in prepared if entry in NAMES)]
+
+
+def _image_key(tfds, builder):
+    features = builder.info.features
+    keys = [key for key, feature in features.items() if isinstance(feature, tfds.features.Image)]
+    if not keys:
+        raise ValueError(f"Data set {builder.name!r} has no images; its features: {features}.")
+    return "image" if "image" in keys else keys[0]
+
+
+def _read(tfds, builder, split, image_key, image_shape):
+    """(N, H, W, C) uint8 images and (N,) labels or None, in tfds's own fixed order."""
+    dataset = builder.as_dataset(
+        split=split, read_config=tfds.ReadConfig(interleave_cycle_length=1), shuffle_files=False
+    )
+    has_label = isinstance(builder.info.features.get("label"), tfds.features.ClassLabel)
+    shape = builder.info.features[image_key].shape
+    if image_shape is None and None in shape:
+        raise ValueError(
+            f"The images of {builder.name!r} differ in size ({shape}). Pass image_shape=(H, W, C)."
+        )
+
+    def pick(example):
+        image = example[image_key]
+        if image_shape is not None:
+            image = _resize(image[None], image_shape)[0]
+        return image, example["label"] if has_label else tf.constant(0, tf.int64)
+
+    dataset = dataset.map(pick, num_parallel_calls=2, deterministic=True).batch(1000)
+    images, labels = zip(*dataset.as_numpy_iterator())
+    images = np.concatenate(images).astype("uint8")
+    if images.max() <= 1:  # binarized_mnist stores 0 and 1
+        images *= 255
+    return images, np.concatenate(labels) if has_label else None
+
+
+def _resize(images, image_shape):
+    """(N, h, w, c) uint8 -> (N, H, W, C) uint8 by area averaging; to grey by luma."""
+    height, width, channels = image_shape
+    images = tf.convert_to_tensor(images)
+    if images.shape[-1] == 4:
+        images = images[..., :3]
+    if channels == 1 and images.shape[-1] == 3:
+        images = tf.image.rgb_to_grayscale(images)
+    elif channels == 3 and images.shape[-1] == 1:
+        images = tf.repeat(images, 3, axis=-1)
+    if images.shape[-1] != channels:
+        raise ValueError(f"Cannot turn {images.shape[-1]} channels into {channels}; use 1 or 3.")
+    resized = tf.image.resize(images, (height, width), method="area")
+    resized = tf.cast(tf.round(tf.clip_by_value(resized, 0, 255)), tf.uint8)
+    return resized.numpy() if tf.executing_eagerly() else resized

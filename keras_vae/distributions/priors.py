@@ -1,0 +1,54 @@
+"""p(z): what codes are drawn from. A prior may own weights; it then learns with the model."""
+
+import keras
+import tensorflow as tf
+
+from keras_vae.distributions import tfd
+from keras_vae.choice import choose
+
+
+class Prior(keras.layers.Layer):
+    """Base of the prior families; the model calls `build_for` once, then `distribution`."""
+
+    def build_for(self, latent_dim):
+        """Fixes the size of the code; a prior with weights makes them here."""
+        self.latent_dim = int(latent_dim)
+        self.built = True
+
+    def distribution(self):
+        """tfd.Distribution, batch shape (), event shape (latent_dim,)."""
+        raise NotImplementedError
+
+
+@keras.saving.register_keras_serializable(package="keras_vae")
+class StandardNormal(Prior):
+    """Independent normals of mean 0 and scale 1."""
+
+    def distribution(self):
+        zeros = tf.zeros((self.latent_dim,))
+        return tfd.Independent(tfd.Normal(zeros, tf.ones_like(zeros)), 1)
+
+
+FAMILIES = {"standard_normal": StandardNormal}
+
+
+def get(prior):
+    """A name of `FAMILIES`, or a Prior, to a Prior."""
+    return choose("prior", prior, FAMILIES, Prior)
+
+
+def rate(posterior, prior, code):
+    """KL(q || p) of each image, in closed form where tfp knows one, else from the sampled code.
+
+    Args:
+        posterior: tfd.Distribution q(z given x), batch (B,).
+        prior: tfd.Distribution p(z).
+        code: (B, D) sample of q.
+
+    Returns:
+        (B,) nats per image.
+    """
+    try:
+        return tfd.kl_divergence(posterior, prior)
+    except NotImplementedError:
+        return posterior.log_prob(code) - prior.log_prob(code)

@@ -1,0 +1,17 @@
+"""Autoencoders and variational autoencoders, and the builders that choose their networks."""
+
+from keras_vae.models.autoencoder import Autoencoder
+from keras_vae.models.builders import BUILDERS, bind, build, conv_ae, conv_vae, dense_ae, dense_vae
+from keras_vae.models.vae import VAE
+
+__all__ = [
+    "BUILDERS",
+    "VAE",
+    "Autoencoder",
+    "bind",
+    "build",
+    "conv_ae",
+    "conv_vae",
+    "dense_ae",
+    "dense_vae",
+]

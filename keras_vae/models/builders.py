@@ -1,0 +1,206 @@
+"""Builders: pick the networks, hand the other three choices on."""
+
+import inspect
+
+from keras_vae import networks
+from keras_vae.choice import unknown
+from keras_vae.distributions import likelihoods, posteriors
+from keras_vae.models.autoencoder import Autoencoder
+from keras_vae.models.vae import VAE
+
+
+def dense_ae(
+    image_shape,
+    latent_dim=32,
+    *,
+    hidden_units=(500, 500),
+    activation="relu",
+    likelihood="normal",
+):
+    """Fully connected autoencoder.
+
+    Args:
+        image_shape: (H, W, C).
+        latent_dim: size of the code.
+        hidden_units: width of each hidden layer, from the image to the code.
+        activation: of the hidden layers.
+        likelihood: see `Autoencoder`.
+
+    Returns:
+        Autoencoder, not compiled.
+    """
+    layers = {"hidden_units": hidden_units, "activation": activation}
+    return _autoencoder("dense", image_shape, latent_dim, layers, {}, likelihood)
+
+
+def conv_ae(
+    image_shape,
+    latent_dim=32,
+    *,
+    filters=(32, 64),
+    kernel_size=3,
+    residual_blocks=0,
+    hidden_units=256,
+    activation="relu",
+    head_filters=0,
+    likelihood="normal",
+):
+    """Convolutional autoencoder.
+
+    Args:
+        image_shape: (H, W, C); any sizes, they need not be multiples of the stride.
+        latent_dim: size of the code.
+        filters, kernel_size, residual_blocks, hidden_units, activation, head_filters: see
+            `networks.conv_encoder` and `networks.conv_decoder`.
+        likelihood: see `Autoencoder`.
+
+    Returns:
+        Autoencoder, not compiled.
+    """
+    layers = {
+        "filters": filters,
+        "kernel_size": kernel_size,
+        "residual_blocks": residual_blocks,
+        "hidden_units": hidden_units,
+        "activation": activation,
+    }
+    head = {"head_filters": head_filters}
+    return _autoencoder("conv", image_shape, latent_dim, layers, head, likelihood)
+
+
+def dense_vae(
+    image_shape,
+    latent_dim=32,
+    *,
+    hidden_units=(500, 500),
+    activation="relu",
+    likelihood="bernoulli",
+    posterior="diagonal_normal",
+    prior="standard_normal",
+    objective="elbo",
+):
+    """Fully connected VAE.
+
+    Args:
+        image_shape: (H, W, C).
+        latent_dim: size of the code.
+        hidden_units: width of each hidden layer, from the image to the code.
+        activation: of the hidden layers.
+        likelihood, posterior, prior, objective: see `VAE`.
+
+    Returns:
+        VAE, not compiled.
+    """
+    layers = {"hidden_units": hidden_units, "activation": activation}
+    families = {"posterior": posterior, "prior": prior, "objective": objective}
+    return _vae("dense", image_shape, latent_dim, layers, {}, likelihood, families)
+
+
+def conv_vae(
+    image_shape,
+    latent_dim=32,
+    *,
+    filters=(32, 64),
+    kernel_size=3,
+    residual_blocks=0,
+    hidden_units=256,
+    activation="relu",
+    head_filters=0,
+    likelihood="bernoulli",
+    posterior="diagonal_normal",
+    prior="standard_normal",
+    objective="elbo",
+):
+    """Convolutional VAE.
+
+    Args:
+        image_shape: (H, W, C); any sizes, they need not be multiples of the stride.
+        latent_dim: size of the code.
+        filters, kernel_size, residual_blocks, hidden_units, activation, head_filters: see
+            `networks.conv_encoder` and `networks.conv_decoder`.
+        likelihood, posterior, prior, objective: see `VAE`.
+
+    Returns:
+        VAE, not compiled.
+    """
+    layers = {
+        "filters": filters,
+        "kernel_size": kernel_size,
+        "residual_blocks": residual_blocks,
+        "hidden_units": hidden_units,
+        "activation": activation,
+    }
+    head = {"head_filters": head_filters}
+    families = {"posterior": posterior, "prior": prior, "objective": objective}
+    return _vae("conv", image_shape, latent_dim, layers, head, likelihood, families)
+
+
+BUILDERS = {
+    "dense_ae": dense_ae,
+    "conv_ae": conv_ae,
+    "dense_vae": dense_vae,
+    "conv_vae": conv_vae,
+}
+
+
+def build(builder, **arguments):
+    """Calls a builder by its name.
+
+    Raises:
+        ValueError: an unknown builder, or an argument that it does not take.
+    """
+    bind(builder, arguments)
+    return BUILDERS[builder](**arguments)
+
+
+def bind(builder, arguments):
+    """All arguments of a builder, its defaults filled in: what config.json records.
+
+    Raises:
+        ValueError: an unknown builder, or an argument that it does not take.
+    """
+    if builder not in BUILDERS:
+        raise unknown("builder", builder, BUILDERS)
+    parameters = inspect.signature(BUILDERS[builder]).parameters
+    for name in arguments:
+        if name not in parameters:
+            raise unknown(f"argument of {builder}", name, parameters)
+    if "image_shape" not in arguments:
+        raise ValueError(f"{builder} needs image_shape=(H, W, C).")
+    return {
+        name: arguments.get(name, parameter.default) for name, parameter in parameters.items()
+    }
+
+
+def _autoencoder(kind, image_shape, latent_dim, layers, head, likelihood):
+    likelihood = likelihoods.get(likelihood)
+    pair = _networks(kind, image_shape, latent_dim, 1, likelihood, layers, head)
+    return Autoencoder(*pair, likelihood=likelihood)
+
+
+def _vae(kind, image_shape, latent_dim, layers, head, likelihood, families):
+    likelihood = likelihoods.get(likelihood)
+    posterior = posteriors.get(families["posterior"])
+    per_latent = posterior.parameters_per_latent
+    pair = _networks(kind, image_shape, latent_dim, per_latent, likelihood, layers, head)
+    return VAE(*pair, likelihood=likelihood, **{**families, "posterior": posterior})
+
+
+def _networks(kind, image_shape, latent_dim, per_latent, likelihood, layers, head):
+    """The encoder and the decoder of one kind, for the numbers that the families ask for."""
+    shape = tuple(image_shape)
+    if len(shape) != 3 or not all(isinstance(size, int) and size > 0 for size in shape):
+        raise ValueError(f"image_shape must be (H, W, C) of positive integers; received {shape}.")
+    if not isinstance(latent_dim, int) or latent_dim < 1:
+        raise ValueError(f"latent_dim must be an integer of at least 1; received {latent_dim!r}.")
+    outputs = shape[2] * likelihood.parameters_per_channel
+    if kind == "dense":
+        mirrored = {**layers, "hidden_units": tuple(layers["hidden_units"])[::-1]}
+        return (
+            networks.dense_encoder(shape, latent_dim * per_latent, **layers),
+            networks.dense_decoder(latent_dim, shape, outputs, **mirrored),
+        )
+    return (
+        networks.conv_encoder(shape, latent_dim * per_latent, **layers),
+        networks.conv_decoder(latent_dim, shape, outputs, **layers, **head),
+    )

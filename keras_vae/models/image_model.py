@@ -1,0 +1,258 @@
+"""The one `train_step` and `test_step`; a model says what its terms are."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_vae.distributions import likelihoods
+from keras_vae.models import checks
+
+
+_OWNED_BY_THE_MODEL = ("loss", "loss_weights", "metrics", "weighted_metrics")
+
+
+class ImageModel(keras.Model):
+    """An encoder, a decoder and a likelihood, trained on per-image terms in nats.
+
+    A subclass gives `terms` (what is minimised and what is tracked), `code` (what the encoder's
+    output means) and the names in `tracked`.
+
+    Args:
+        encoder: functional keras.Model, (B, H, W, C) -> (B, P) raw parameters.
+        decoder: functional keras.Model, (B, latent_dim) -> (B, H, W, R) raw parameters.
+        likelihood: name in `likelihoods.FAMILIES`, or a Likelihood.
+    """
+
+    tracked = ("loss", "distortion")
+
+    def __init__(self, encoder, decoder, *, likelihood, **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape = _static_shape(encoder, "input_shape", "encoder", 3)
+        (self.latent_dim,) = _static_shape(decoder, "input_shape", "decoder", 1)
+        self.likelihood_family = likelihoods.get(likelihood)
+        raw = _static_shape(decoder, "output_shape", "decoder", 3)
+        channels = self.image_shape[2] * self.likelihood_family.parameters_per_channel
+        if raw != (*self.image_shape[:2], channels):
+            raise ValueError(
+                f"The decoder gives {raw} for images of {self.image_shape}; the "
+                f"{type(self.likelihood_family).__name__} likelihood needs "
+                f"{(*self.image_shape[:2], channels)}."
+            )
+        self.encoder, self.decoder = encoder, decoder
+        self.trackers = [keras.metrics.Mean(name=name) for name in self.tracked]
+
+    def build(self, input_shape):
+        self.built = True
+
+    def finish(self, outputs, reader):
+        """Closes the constructor: from here on the model is built and its weights are fixed.
+
+        Raises:
+            ValueError: the encoder does not give the `outputs` numbers that `reader` needs.
+        """
+        (given,) = _static_shape(self.encoder, "output_shape", "encoder", 1)
+        if given != outputs:
+            raise ValueError(
+                f"The encoder gives {given} numbers for an image; {reader} over a code of "
+                f"{self.latent_dim} needs {outputs}."
+            )
+        self.build((None, *self.image_shape))
+
+    # ---- what a subclass says -------------------------------------------------------------------
+
+    def code(self, parameters):
+        """(B, P) raw encoder output -> (B, latent_dim)."""
+        raise NotImplementedError
+
+    def terms(self, x, y, training):
+        """Per-image terms.
+
+        Args:
+            x: (B, H, W, C) float32, what the encoder sees.
+            y: (B, H, W, C) float32 in the support of the likelihood, what is to be explained.
+            training: bool.
+
+        Returns:
+            dict of (B,) float32, a key for each name in `tracked`; "loss" is minimised.
+        """
+        raise NotImplementedError
+
+    # ---- the two steps --------------------------------------------------------------------------
+
+    def compile(self, optimizer="adam", loss=None, metrics=None, **kwargs):
+        """As in Keras, but the model owns its loss and its trackers."""
+        if loss is not None or metrics is not None:
+            raise ValueError(
+                f"{type(self).__name__} brings its own loss and trackers {self.tracked}; received "
+                f"loss={loss!r}, metrics={metrics!r}. Choose likelihood= and objective= when the "
+                "model is built instead."
+            )
+        super().compile(optimizer=optimizer, **kwargs)
+
+    @property
+    def metrics(self):
+        return self.trackers
+
+    def train_step(self, data):
+        x, y, weight = self._unpack(data)
+        with tf.GradientTape() as tape:
+            terms = self.terms(x, y, training=True)
+            means, count = self._global_means(terms, weight)
+            loss = means["loss"]  # this replica's share: shares and gradients add up
+            if self.losses:  # the layers' own regularisation
+                loss += tf.add_n(self.losses) / self.distribute_strategy.num_replicas_in_sync
+            scaled = self.optimizer.scale_loss(loss)
+        variables = self.trainable_variables
+        self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        return self._track({**means, "loss": loss}, count)
+
+    def test_step(self, data):
+        x, y, weight = self._unpack(data)
+        return self._track(*self._global_means(self.terms(x, y, training=False), weight))
+
+    def _unpack(self, data):
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+        x = checks.as_images(x, self.image_shape, "x")
+        return x, x if y is None else checks.as_images(y, self.image_shape, "y"), weight
+
+    def _global_means(self, terms, weight):
+        """This replica's share of each mean over the images of all replicas, and their number."""
+        count = tf.cast(tf.shape(terms["loss"])[0], tf.float32)
+        replica = tf.distribute.get_replica_context()
+        if replica is not None and replica.num_replicas_in_sync > 1:
+            count = replica.all_reduce(tf.distribute.ReduceOp.SUM, count)
+        if weight is not None:
+            weight = tf.cast(tf.reshape(weight, [-1]), tf.float32)
+            terms = {name: value * weight for name, value in terms.items()}
+        return {name: tf.reduce_sum(terms[name]) / count for name in self.tracked}, count
+
+    def _track(self, shares, count):
+        """Adds the means over all replicas to the trackers, each image counted once."""
+        values = tf.stack([shares[name] for name in self.tracked])
+        replica = tf.distribute.get_replica_context()
+        if replica is not None and replica.num_replicas_in_sync > 1:
+            values = replica.all_reduce(tf.distribute.ReduceOp.SUM, values)
+        for tracker, value in zip(self.trackers, tf.unstack(values, num=len(self.tracked))):
+            tracker.update_state(value, sample_weight=count)
+        return {tracker.name: tracker.result() for tracker in self.trackers}
+
+    # ---- Keras's verbs, with checks -------------------------------------------------------------
+
+    def fit(self, x=None, y=None, *, validation_data=None, callbacks=None, **kwargs):
+        """As in Keras. `fit(images)`, `fit(noisy, clean)`, or a dataset of either.
+
+        Raises:
+            ValueError: data that the model cannot explain, before the first step.
+            FloatingPointError: the loss became NaN or infinite.
+        """
+        x, y = checks.prepare_inputs(x, y, self.image_shape, self.likelihood_family)
+        if validation_data is not None:
+            validation_data = self._prepare_validation(validation_data)
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = [checks.StopOnNaN(), *_as_list(callbacks)]
+        return super().fit(x, y, validation_data=validation_data, callbacks=callbacks, **kwargs)
+
+    def _prepare_validation(self, data):
+        if not isinstance(data, tuple):
+            data = (data,)
+        x, y = checks.prepare_inputs(
+            data[0], data[1] if len(data) > 1 else None, self.image_shape, self.likelihood_family
+        )
+        return x if y is None and len(data) < 3 else (x, y, *data[2:])
+
+    def evaluate(self, x=None, y=None, **kwargs):
+        """As in Keras; the trackers over x, in nats per image."""
+        if not kwargs.get("_use_cached_eval_dataset"):
+            x, y = checks.prepare_inputs(x, y, self.image_shape, self.likelihood_family)
+        return super().evaluate(x, y, **kwargs)
+
+    def predict(self, x, **kwargs):
+        """As in Keras; (N, H, W, C) reconstructions."""
+        if hasattr(x, "__array__"):
+            x = checks.as_images(x, self.image_shape, "x")
+        return super().predict(x, **kwargs)
+
+    def call(self, images, training=False):
+        """(B, H, W, C) or (B, H, W) images -> (B, H, W, C) reconstructions, pixel means."""
+        images = checks.as_images(images, self.image_shape, "images")
+        code = self.code(self.encoder(images, training=training))
+        return self.likelihood_family.mean(self.decoder(code, training=training))
+
+    # ---- what a model is used for ---------------------------------------------------------------
+
+    def encode(self, images, batch_size=256):
+        """(N, H, W, C) or (N, H, W) images in [0, 1] -> (N, latent_dim) codes (posterior means)."""
+        images = checks.as_images(images, self.image_shape, "images")
+        return _in_batches(self._encode_batch, images, batch_size)
+
+    def decode(self, z, batch_size=256):
+        """(N, latent_dim) codes -> (N, H, W, C) pixel means in [0, 1]."""
+        z = np.asarray(z, "float32")
+        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise ValueError(f"z must have shape (N, {self.latent_dim}); received {z.shape}.")
+        return _in_batches(self._decode_batch, z, batch_size)
+
+    def reconstruct(self, images, batch_size=256):
+        """(N, H, W, C) or (N, H, W) images -> (N, H, W, C) pixel means in [0, 1]."""
+        return self.decode(self.encode(images, batch_size), batch_size)
+
+    @tf.function(reduce_retracing=True)
+    def _encode_batch(self, images):
+        return self.code(self.encoder(images, training=False))
+
+    @tf.function(reduce_retracing=True)
+    def _decode_batch(self, z):
+        return self.likelihood_family.mean(self.decoder(z, training=False))
+
+    # ---- saving ---------------------------------------------------------------------------------
+
+    def get_compile_config(self):
+        config = super().get_compile_config() or {}
+        return {k: v for k, v in config.items() if k not in _OWNED_BY_THE_MODEL}
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "name": self.name,
+            "encoder": serialize(self.encoder),
+            "decoder": serialize(self.decoder),
+            "likelihood": serialize(self.likelihood_family),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        restore = keras.saving.deserialize_keras_object
+        return cls(**{k: restore(v) if isinstance(v, dict) else v for k, v in config.items()})
+
+
+def _in_batches(function, values, batch_size):
+    parts = [
+        function(tf.convert_to_tensor(values[start : start + batch_size])).numpy()
+        for start in range(0, len(values), batch_size)
+    ]
+    if not parts:
+        raise ValueError("Received no rows: there is nothing to encode or decode.")
+    return np.concatenate(parts)
+
+
+def _as_list(callbacks):
+    if callbacks is None:
+        return []
+    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+
+
+def _static_shape(network, attribute, name, rank):
+    """The shape of a network's input or output without its batch axis."""
+    shape = getattr(network, attribute, None)
+    if not isinstance(shape, tuple) or len(shape) != rank + 1 or None in shape[1:]:
+        raise ValueError(
+            f"The {name} must be a functional or built Sequential keras.Model with one tensor of "
+            f"{rank} fixed axes beside the batch as its {attribute}; received {shape!r} from "
+            f"{network!r}."
+        )
+    return tuple(int(size) for size in shape[1:])

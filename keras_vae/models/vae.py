@@ -1,0 +1,108 @@
+"""The variational autoencoder: p(z) and p(x given z), and an encoder that is there to train them."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_vae import objectives
+from keras_vae.distributions import posteriors, priors
+from keras_vae.models import checks
+from keras_vae.models.image_model import ImageModel
+
+
+@keras.saving.register_keras_serializable(package="keras_vae")
+class VAE(ImageModel):
+    """Variational autoencoder (Kingma & Welling, arXiv 1312.6114) of four choices.
+
+    Trackers, in nats per image: `distortion` = -E_q log p(x|z), `rate` = KL(q || p),
+    `elbo` = -(distortion + rate), and `loss`, what the objective makes of them.
+
+    Args:
+        encoder: functional keras.Model, (B, H, W, C) -> (B, latent_dim * parameters_per_latent).
+        decoder: functional keras.Model, (B, latent_dim) -> (B, H, W, C * parameters_per_channel).
+        likelihood: name in `likelihoods.FAMILIES`, or a Likelihood.
+        posterior: name in `posteriors.FAMILIES`, or a Posterior.
+        prior: name in `priors.FAMILIES`, or a Prior.
+        objective: name in `objectives.FAMILIES`, or an Objective.
+    """
+
+    tracked = ("loss", "distortion", "rate", "elbo")
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        *,
+        likelihood="bernoulli",
+        posterior="diagonal_normal",
+        prior="standard_normal",
+        objective="elbo",
+        **kwargs,
+    ):
+        super().__init__(encoder, decoder, likelihood=likelihood, **kwargs)
+        self.posterior_family = posteriors.get(posterior)
+        self.prior_family = priors.get(prior)
+        self.prior_family.build_for(self.latent_dim)
+        self.objective = objectives.get(objective)
+        outputs = self.latent_dim * self.posterior_family.parameters_per_latent
+        self.finish(outputs, f"the {type(self.posterior_family).__name__} posterior")
+
+    # ---- the three distributions ----------------------------------------------------------------
+
+    def posterior(self, images):
+        """q(z given x): tfd.Distribution of batch shape (B,) for (B, H, W, C) images in [0, 1]."""
+        images = checks.as_images(tf.convert_to_tensor(images), self.image_shape, "images")
+        return self.posterior_family.distribution(self.encoder(images, training=False))
+
+    def likelihood(self, z):
+        """p(x given z): tfd.Distribution of batch shape (B,) for (B, latent_dim) codes."""
+        return self.likelihood_family.distribution(self.decoder(z, training=False))
+
+    @property
+    def prior(self):
+        """p(z): tfd.Distribution of batch shape ()."""
+        return self.prior_family.distribution()
+
+    def sample(self, count, seed=None, batch_size=256):
+        """Draws images: codes from the prior, then their pixel means.
+
+        Args:
+            count: number of images.
+            seed: integer for the same images again, or None for new ones.
+            batch_size: codes decoded at a time.
+
+        Returns:
+            (count, H, W, C) float32 in [0, 1].
+        """
+        if count < 1:
+            raise ValueError(f"count must be at least 1; received {count}.")
+        stateless = None if seed is None else tf.constant([0, seed], tf.int32)
+        return self.decode(np.asarray(self.prior.sample(count, seed=stateless)), batch_size)
+
+    # ---- the terms ------------------------------------------------------------------------------
+
+    def code(self, parameters):
+        return self.posterior_family.mean(parameters)
+
+    def terms(self, x, y, training):
+        posterior = self.posterior_family.distribution(self.encoder(x, training=training))
+        z = posterior.sample()  # (B, latent_dim)
+        likelihood = self.likelihood_family.distribution(self.decoder(z, training=training))
+        distortion = -likelihood.log_prob(y)  # (B,), nats per image
+        rate = priors.rate(posterior, self.prior, z)  # (B,), nats per image
+        warmup = self.objective.warmup.value if training else 1.0
+        return {
+            "loss": self.objective.loss(distortion, rate, warmup),
+            "distortion": distortion,
+            "rate": rate,
+            "elbo": -(distortion + rate),
+        }
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "posterior": serialize(self.posterior_family),
+            "prior": serialize(self.prior_family),
+            "objective": serialize(self.objective),
+        }

@@ -1,0 +1,61 @@
+"""Packaging: the library, and the shelf of pretrained models as its data."""
+
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+HERE = Path(__file__).parent
+VERSION = next(
+    line.split('"')[1]
+    for line in (HERE / "keras_vae" / "__init__.py").read_text().splitlines()
+    if line.startswith("__version__")
+)
+TEST = ["pytest>=8", "nbclient>=0.8", "nbformat>=5", "ipykernel>=6", "scipy>=1.10"]
+
+
+class BuildWithShelf(build_py):
+    """Puts zoo/ into the wheel as keras_vae/shelf: data only, no module gets a second name."""
+
+    def run(self):
+        super().run()
+        if self.editable_mode:
+            return  # a clone reads its own zoo/
+        target = Path(self.build_lib) / "keras_vae" / "shelf"
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(HERE / "zoo", target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+
+
+setup(
+    name="keras_vae",
+    version=VERSION,
+    description="Small autoencoders and VAEs for Keras 3: pretrained, measured, exported to TFLite",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["keras_vae", "keras_vae.*"]),
+    python_requires=">=3.10",
+    install_requires=[
+        "tensorflow>=2.18",
+        "keras>=3.8",
+        "tensorflow-probability[tf]>=0.25",
+        "tensorflow-datasets>=4.9.7",
+        "importlib_resources>=5",  # tensorflow-datasets imports it to prepare data
+        "numpy>=1.26",
+        "ai-edge-litert>=1.2",
+        "scikit-learn>=1.4",
+        "matplotlib>=3.8",
+        "pillow>=10",
+        "h5py>=3.10",
+        "typer>=0.12",
+        "rich>=13",
+    ],
+    extras_require={"test": TEST, "dev": [*TEST, "ruff", "build"]},
+    entry_points={"console_scripts": ["keras-vae = keras_vae.cli:main"]},
+    cmdclass={"build_py": BuildWithShelf},
+    classifiers=[
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
