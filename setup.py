@@ -12,7 +12,14 @@ VERSION = next(
     for line in (HERE / "keras_vae" / "__init__.py").read_text().splitlines()
     if line.startswith("__version__")
 )
-TEST = ["pytest>=8", "nbclient>=0.8", "nbformat>=5", "ipykernel>=6", "scipy>=1.10"]
+TEST = [
+    "pytest>=8",
+    "nbclient>=0.8",
+    "nbformat>=5",
+    "ipykernel>=6",
+    "scipy>=1.10",
+    "tensorboard>=2.18",  # the SampleGrid callback writes for it
+]
 
 
 class BuildWithShelf(build_py):

@@ -23,8 +23,8 @@ __version__ = "0.1.0"
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
-        f"keras_vae runs on the TensorFlow backend of Keras; it is {keras.backend.backend()!r}. Set "
-        "the environment variable KERAS_BACKEND=tensorflow before Keras is imported."
+        "keras_vae runs on the TensorFlow backend of Keras; the backend is "
+        f"{keras.backend.backend()!r}. Set the environment variable KERAS_BACKEND=tensorflow before Keras is imported."
     )
 
 __all__ = [

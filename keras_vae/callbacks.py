@@ -1,5 +1,7 @@
 """Keras callbacks for image models: the warm-up of beta, and pictures for TensorBoard."""
 
+import importlib.util
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -74,6 +76,8 @@ class SampleGrid(keras.callbacks.Callback):
 
     def __init__(self, log_dir, images=None, count=36, every=1, seed=0):
         super().__init__()
+        if importlib.util.find_spec("tensorboard") is None:
+            raise ImportError("SampleGrid writes for TensorBoard: pip install tensorboard.")
         self.log_dir, self.images = str(log_dir), images
         self.count, self.every, self.seed = count, every, seed
 

@@ -158,7 +158,8 @@ def _load_tfds(name, image_shape):
         rest = total - min(VALIDATION_IMAGES, total // 6)
         held_out = min(held_out, rest // 3)
         test = f"train[{rest}:]"
-        warnings.warn(f"{name!r} has no test split: its last {total - rest} images are held out.")
+        note = f"{name!r} has no test split: its last {total - rest} images are held out."
+        warnings.warn(note, stacklevel=4)
     if "validation" in sizes:
         train, validation = f"train[:{rest}]", "validation"
     else:

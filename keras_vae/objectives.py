@@ -42,7 +42,7 @@ class ELBO(Objective):
     def __init__(self, beta=1.0, free_nats=0.0):
         super().__init__()
         if beta < 0 or free_nats < 0:
-            raise ValueError(f"beta and free_nats must be at least 0; received {beta}, {free_nats}.")
+            raise ValueError(f"beta, free_nats must be at least 0; received {beta}, {free_nats}.")
         self.beta, self.free_nats = float(beta), float(free_nats)
 
     def loss(self, distortion, rate, warmup=1.0):

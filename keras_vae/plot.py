@@ -24,7 +24,7 @@ def grid(images, columns=None, scale=1):
     """
     images = np.asarray(images, "float32")
     if images.ndim != 4 or not len(images):
-        raise ValueError(f"images must have shape (N, H, W, C), N above 0; received {images.shape}.")
+        raise ValueError(f"images must be (N, H, W, C), N above 0; received {images.shape}.")
     columns = min(columns or math.ceil(math.sqrt(len(images))), len(images))
     rows = math.ceil(len(images) / columns)
     tiles = np.round(np.clip(images, 0, 1) * 255).astype("uint8")

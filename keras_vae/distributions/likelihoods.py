@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.distributions import tfd
 from keras_vae.choice import choose
+from keras_vae.distributions import tfd
 
 LEVELS = 255.0  # 8-bit images have 256 levels, 1 / 255 apart
 

@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from keras_vae.distributions import tfd
 from keras_vae.choice import choose
+from keras_vae.distributions import tfd
 
 
 class Posterior(keras.layers.Layer):
@@ -21,7 +21,7 @@ class Posterior(keras.layers.Layer):
         self.built = True
 
     def distribution(self, parameters):
-        """(B, latent_dim * parameters_per_latent) -> tfd.Distribution, event shape (latent_dim,)."""
+        """(B, latent_dim * parameters_per_latent) -> tfd.Distribution over (latent_dim,)."""
         raise NotImplementedError
 
     def mean(self, parameters):

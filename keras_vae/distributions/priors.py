@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from keras_vae.distributions import tfd
 from keras_vae.choice import choose
+from keras_vae.distributions import tfd
 
 
 class Prior(keras.layers.Layer):

@@ -167,9 +167,7 @@ def bind(builder, arguments):
             raise unknown(f"argument of {builder}", name, parameters)
     if "image_shape" not in arguments:
         raise ValueError(f"{builder} needs image_shape=(H, W, C).")
-    return {
-        name: arguments.get(name, parameter.default) for name, parameter in parameters.items()
-    }
+    return {name: arguments.get(name, parameter.default) for name, parameter in parameters.items()}
 
 
 def _autoencoder(kind, image_shape, latent_dim, layers, head, likelihood):

@@ -7,7 +7,6 @@ import tensorflow as tf
 from keras_vae.distributions import likelihoods
 from keras_vae.models import checks
 
-
 _OWNED_BY_THE_MODEL = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
 
@@ -56,6 +55,8 @@ class ImageModel(keras.Model):
                 f"The encoder gives {given} numbers for an image; {reader} over a code of "
                 f"{self.latent_dim} needs {outputs}."
             )
+        self._encode_graph = tf.function(self._encode_batch, reduce_retracing=True)
+        self._decode_graph = tf.function(self._decode_batch, reduce_retracing=True)
         self.build((None, *self.image_shape))
 
     # ---- what a subclass says -------------------------------------------------------------------
@@ -148,6 +149,8 @@ class ImageModel(keras.Model):
         x, y = checks.prepare_inputs(x, y, self.image_shape, self.likelihood_family)
         if validation_data is not None:
             validation_data = self._prepare_validation(validation_data)
+        if isinstance(x, tf.data.Dataset):
+            kwargs["shuffle"] = False  # Keras would warn that a dataset shuffles itself
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks = [checks.StopOnNaN(), *_as_list(callbacks)]
         return super().fit(x, y, validation_data=validation_data, callbacks=callbacks, **kwargs)
@@ -183,24 +186,22 @@ class ImageModel(keras.Model):
     def encode(self, images, batch_size=256):
         """(N, H, W, C) or (N, H, W) images in [0, 1] -> (N, latent_dim) codes (posterior means)."""
         images = checks.as_images(images, self.image_shape, "images")
-        return _in_batches(self._encode_batch, images, batch_size)
+        return _in_batches(self._encode_graph, images, batch_size)
 
     def decode(self, z, batch_size=256):
         """(N, latent_dim) codes -> (N, H, W, C) pixel means in [0, 1]."""
         z = np.asarray(z, "float32")
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
             raise ValueError(f"z must have shape (N, {self.latent_dim}); received {z.shape}.")
-        return _in_batches(self._decode_batch, z, batch_size)
+        return _in_batches(self._decode_graph, z, batch_size)
 
     def reconstruct(self, images, batch_size=256):
         """(N, H, W, C) or (N, H, W) images -> (N, H, W, C) pixel means in [0, 1]."""
         return self.decode(self.encode(images, batch_size), batch_size)
 
-    @tf.function(reduce_retracing=True)
     def _encode_batch(self, images):
         return self.code(self.encoder(images, training=False))
 
-    @tf.function(reduce_retracing=True)
     def _decode_batch(self, z):
         return self.likelihood_family.mean(self.decoder(z, training=False))
 

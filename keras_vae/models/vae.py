@@ -1,4 +1,4 @@
-"""The variational autoencoder: p(z) and p(x given z), and an encoder that is there to train them."""
+"""The VAE: p(z) and p(x given z), and an encoder that is there to train the decoder."""
 
 import keras
 import numpy as np
