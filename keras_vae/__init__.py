@@ -16,15 +16,23 @@ The modules, in the order in which a model lives:
 """
 
 import importlib
-
-import keras
+import os
 
 __version__ = "0.1.0"
 
-if keras.backend.backend() != "tensorflow":
+try:
+    import keras
+
+    _backend = keras.backend.backend()
+except ImportError:  # Keras could not import its backend: the name says which it was to be
+    _backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if _backend == "tensorflow":
+        raise
+
+if _backend != "tensorflow":
     raise ImportError(
-        "keras_vae runs on the TensorFlow backend of Keras; the backend is "
-        f"{keras.backend.backend()!r}. Set the environment variable KERAS_BACKEND=tensorflow before Keras is imported."
+        f"keras_vae runs on the TensorFlow backend of Keras; the backend is {_backend!r}. "
+        "Set the environment variable KERAS_BACKEND=tensorflow before Keras is imported."
     )
 
 __all__ = [

@@ -8,6 +8,7 @@ import dataclasses
 import difflib
 import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -67,6 +68,8 @@ def load(name, image_shape=None):
         ValueError: the name is unknown, or the set has no images.
         FileNotFoundError: the set is not on this machine and cannot be fetched.
     """
+    if image_shape is not None:
+        image_shape = _checked_shape(image_shape)
     splits = _load_digits() if name == "digits" else _load_tfds(name, image_shape)
     if name == "digits" and image_shape is not None:
         splits = {key: (_resize(images, image_shape), y) for key, (images, y) in splits.items()}
@@ -125,6 +128,13 @@ def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None):
     keys = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
     dataset = tf.data.Dataset.zip(order.batch(batch_size), keys)
     return dataset.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def _checked_shape(image_shape):
+    shape = tuple(image_shape)
+    if len(shape) != 3 or not all(isinstance(size, int) and size > 0 for size in shape):
+        raise ValueError(f"image_shape must be (H, W, C) of positive integers; received {shape}.")
+    return shape
 
 
 def _check_binarize(binarize):
@@ -197,8 +207,11 @@ def _builder(tfds, name):
 
 
 def _offline_names(where):
-    prepared = sorted(os.listdir(where)) if os.path.isdir(where) else []
-    return ["digits", *(entry for entry in prepared if entry in NAMES)]
+    """Names that load without a network: a broken download leaves a folder, but no version."""
+    prepared = sorted(Path(where).glob("*/*/dataset_info.json"))
+    complete = [path.parent for path in prepared if not path.parent.name.startswith("incomplete")]
+    names = {folder.parent.name for folder in complete}
+    return ["digits", *(name for name in NAMES if name in names)]
 
 
 def _image_key(tfds, builder):
@@ -214,8 +227,9 @@ def _read(tfds, builder, split, image_key, image_shape):
     dataset = builder.as_dataset(
         split=split, read_config=tfds.ReadConfig(interleave_cycle_length=1), shuffle_files=False
     )
-    has_label = isinstance(builder.info.features.get("label"), tfds.features.ClassLabel)
-    shape = builder.info.features[image_key].shape
+    features = builder.info.features
+    has_label = "label" in features and isinstance(features["label"], tfds.features.ClassLabel)
+    shape = features[image_key].shape
     if image_shape is None and None in shape:
         raise ValueError(
             f"The images of {builder.name!r} differ in size ({shape}). Pass image_shape=(H, W, C)."

@@ -76,6 +76,7 @@ def conv_encoder(
     Returns:
         keras.Model, (B, H, W, C) -> (B, outputs).
     """
+    _check_filters(filters)
     # === Functional Model ===
     images = x = keras.Input(image_shape, name="image")
     for channels in filters:
@@ -119,6 +120,7 @@ def conv_decoder(
     Returns:
         keras.Model, (B, latent_dim) -> (B, H, W, outputs).
     """
+    _check_filters(filters)
     sizes = [tuple(image_shape[:2])]
     for _ in filters:
         sizes.append(tuple(-(-size // 2) for size in sizes[-1]))
@@ -142,6 +144,11 @@ def conv_decoder(
         x = layers.Activation(activation)(x)
         x = layers.Conv2D(outputs, kernel_size, padding="same", name="parameters")(x)
     return keras.Model(code, x, name="conv_decoder")
+
+
+def _check_filters(filters):
+    if not len(filters):
+        raise ValueError("filters must name the channels of at least one level; received none.")
 
 
 def _residual_block(x, kernel_size, activation):

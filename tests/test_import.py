@@ -1,0 +1,71 @@
+"""`import keras_vae` is cheap, and says plainly when it cannot work."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_vae
+
+ROOT = Path(keras_vae.__file__).parent.parent
+
+
+def run(code, **environment):
+    """Runs Python code in a fresh process that finds this keras_vae."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_import_loads_nothing_heavy_beyond_what_keras_loads():
+    # Keras itself may import matplotlib and sklearn; what counts is what keras_vae adds.
+    heavy = (
+        "tensorflow_probability",
+        "tensorflow_datasets",
+        "matplotlib",
+        "sklearn",
+        "ai_edge_litert",
+    )
+    done = run(
+        "import sys, keras, tensorflow\n"
+        "before = set(sys.modules)\n"
+        "import keras_vae\n"
+        "from keras_vae import data, models, networks, objectives\n"
+        "added = set(sys.modules) - before\n"
+        f"print('added', sorted(added & set({heavy})))\n"
+        "assert not {'tensorflow_probability', 'tensorflow_datasets'} & set(sys.modules)"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "added []" in done.stdout
+
+
+def test_other_backend_is_refused_with_the_remedy():
+    done = run("import keras; keras.backend.backend = lambda: 'jax'; import keras_vae")
+    assert done.returncode != 0
+    assert "ImportError: keras_vae runs on the TensorFlow backend" in done.stderr
+    assert "'jax'" in done.stderr
+    assert "KERAS_BACKEND=tensorflow" in done.stderr
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_backend_variable_is_refused_whether_or_not_the_backend_is_installed(backend):
+    done = run("import keras_vae", KERAS_BACKEND=backend)
+    assert done.returncode != 0
+    assert "keras_vae runs on the TensorFlow backend" in done.stderr.splitlines()[-1]
+    assert repr(backend) in done.stderr.splitlines()[-1]
+
+
+def test_modules_are_attributes_and_the_flow_is_listed():
+    assert keras_vae.data.NAMES[0] == "digits"
+    assert {"data", "models", "evaluate", "zoo", "export"} <= set(dir(keras_vae))
+    order = ["data", "networks", "distributions", "objectives", "models", "callbacks", "evaluate"]
+    positions = [keras_vae.__doc__.index(f"    {name} ") for name in order]
+    assert positions == sorted(positions)
+
+
+def test_unknown_attribute_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'modles'"):
+        _ = keras_vae.modles
