@@ -14,6 +14,14 @@ import numpy as np
 import tensorflow as tf
 
 NAMES = ("digits", "mnist", "fashion_mnist", "binarized_mnist", "omniglot", "cifar10")
+LICENCES = {
+    "digits": "CC BY 4.0 (Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, UCI)",
+    "mnist": "CC BY-SA 3.0",
+    "fashion_mnist": "MIT",
+    "binarized_mnist": "none stated; derived from MNIST",
+    "omniglot": "MIT",
+    "cifar10": "none stated",
+}
 BINARIZATIONS = (None, "dynamic")
 VALIDATION_IMAGES = 5000
 

@@ -55,8 +55,12 @@ class ImageModel(keras.Model):
                 f"The encoder gives {given} numbers for an image; {reader} over a code of "
                 f"{self.latent_dim} needs {outputs}."
             )
-        self._encode_graph = tf.function(self._encode_batch, reduce_retracing=True)
-        self._decode_graph = tf.function(self._decode_batch, reduce_retracing=True)
+        # Closures and not methods: TensorFlow counts traces for each function, not each model.
+        image, code = (None, *self.image_shape), (None, self.latent_dim)
+        encode = lambda images: self.code(self.encoder(images, training=False))
+        decode = lambda z: self.likelihood_family.mean(self.decoder(z, training=False))
+        self._encode_graph = tf.function(encode, [tf.TensorSpec(image)])
+        self._decode_graph = tf.function(decode, [tf.TensorSpec(code)])
         self.build((None, *self.image_shape))
 
     # ---- what a subclass says -------------------------------------------------------------------
@@ -198,12 +202,6 @@ class ImageModel(keras.Model):
     def reconstruct(self, images, batch_size=256):
         """(N, H, W, C) or (N, H, W) images -> (N, H, W, C) pixel means in [0, 1]."""
         return self.decode(self.encode(images, batch_size), batch_size)
-
-    def _encode_batch(self, images):
-        return self.code(self.encoder(images, training=False))
-
-    def _decode_batch(self, z):
-        return self.likelihood_family.mean(self.decoder(z, training=False))
 
     # ---- saving ---------------------------------------------------------------------------------
 

@@ -1,0 +1,167 @@
+"""The card of an entry and the table of the shelf: Markdown out of metadata, nothing by hand."""
+
+import hashlib
+import json
+
+BEGIN, END = "<!-- zoo table: generated -->", "<!-- end of zoo table -->"
+LABELS = {
+    "nll_nats": "-log p(x), importance-sampled bound (nats per image)",
+    "elbo_nats": "ELBO (nats per image)",
+    "distortion_nats": "distortion (nats per image)",
+    "rate_nats": "rate (nats per image)",
+    "bits_per_dim": "bits per dimension",
+    "active_units": "active units",
+    "mse": "mean squared error of reconstructions (per pixel)",
+    "pca_mse": "the same of PCA with as many components",
+    "psnr_db": "PSNR of reconstructions (dB)",
+}
+PURPOSE = {
+    "VAE": (
+        "A variational autoencoder: it generates. Codes are drawn from the prior and decoded; the "
+        "encoder was there to train the decoder."
+    ),
+    "Autoencoder": (
+        "An autoencoder: it learns a code, and the decoder was there to train the encoder. It has "
+        "no prior; the samples below come from a normal fitted to the codes of training images, "
+        "and show what that lacks."
+    ),
+}
+
+
+def digest(metadata):
+    """SHA-256 of everything in the metadata but the checksums of the files."""
+    content = {key: value for key, value in metadata.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def render(metadata):
+    """The card, README.md of an entry.
+
+    Args:
+        metadata: dict of metadata.json.
+
+    Returns:
+        Markdown; its last line carries the digest of the metadata.
+    """
+    name, training, data = metadata["name"], metadata["training"], metadata["data"]
+    shape = "x".join(str(size) for size in data["image_shape"])
+    binarized = ", binarised by one Bernoulli draw per pixel" if data["binarize"] else ""
+    lines = [
+        f"# {name}",
+        "",
+        PURPOSE[metadata["kind"]],
+        "",
+        "![left: samples; right: originals, each row with its reconstructions below](samples.png)",
+        "",
+        f"Left: samples. Right: test images of `{data['name']}`, each row with its reconstructions "
+        "below.",
+        "",
+        "## Use",
+        "",
+        "```python",
+        "import keras_vae",
+        "",
+        f'model = keras_vae.zoo.load("{name}")',
+        f"images = model.reconstruct(x)         # x: (N, {shape.replace('x', ', ')}) in [0, 1]",
+    ]
+    if metadata["kind"] == "VAE":
+        lines.append(f"images = model.sample(16, seed=7)     # (16, {shape.replace('x', ', ')})")
+    lines += [
+        "```",
+        "",
+        "## Numbers",
+        "",
+        f"Measured on {metadata['numbers']['images']:,} test images{binarized}.",
+        "",
+        "| number | value |",
+        "|---|---|",
+        *(f"| {label} | {_number(metadata, key)} |" for key, label in _numbers(metadata)),
+        f"| parameters (decoder alone) | {metadata['parameters']:,} "
+        f"({metadata['decoder_parameters']:,}) |",
+        "",
+        "## Training",
+        "",
+        f"`keras-vae train {name} --output DIR` repeats it from [recipe.py](recipe.py): "
+        f"{training['epochs']} epochs over {data['train_images']:,} images of {shape} in batches "
+        f"of {training['batch_size']}, {training['seconds'] / 60:.1f} minutes on "
+        f"{training['cpus']} processors, seed {training['seed']}.",
+        "",
+        *_expected(metadata),
+        "Versions: " + ", ".join(f"{k} {v}" for k, v in metadata["versions"].items()) + ".",
+        "",
+        "## Limits",
+        "",
+        f"Made for images like those of `{data['name']}` and nothing else: the same size, centred "
+        "and scaled alike. It reproduces the biases of that data.",
+        "",
+        f"Data licence: {data['licence']}.",
+        "",
+        f"<!-- metadata {digest(metadata)} -->",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def table(entries):
+    """The table of the shelf.
+
+    Args:
+        entries: metadata dicts.
+
+    Returns:
+        Markdown table, one row an entry.
+    """
+    lines = [
+        "| entry | parameters | code | nll (nats) | ELBO (nats) | mse | PCA's mse | minutes |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for entry in entries:
+        numbers = entry["numbers"]
+        name = entry["name"]
+        lines.append(
+            f"| [{name}](zoo/{name}/README.md) | {entry['parameters']:,} | {entry['latent_dim']} "
+            f"| {_cell(numbers, 'nll_nats', '.2f')} | {_cell(numbers, 'elbo_nats', '.2f')} "
+            f"| {_cell(numbers, 'mse', '.5f')} | {_cell(numbers, 'pca_mse', '.5f')} "
+            f"| {entry['training']['seconds'] / 60:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def replace_table(page, entries, begin=BEGIN, end=END, links="zoo/"):
+    """A page with the table between its two markers made anew.
+
+    Raises:
+        ValueError: the page lacks a marker.
+    """
+    if begin not in page or end not in page:
+        raise ValueError(f"The page has no {begin!r} ... {end!r} to put the table between.")
+    before, after = page.split(begin)[0], page.split(end)[1]
+    rows = table(entries).replace("](zoo/", f"]({links}")
+    return f"{before}{begin}\n{rows}\n{end}{after}"
+
+
+def _numbers(metadata):
+    return [(key, label) for key, label in LABELS.items() if key in metadata["numbers"]]
+
+
+def _number(metadata, key):
+    value = metadata["numbers"][key]
+    if key == "nll_nats":
+        return f"{value:.2f} ({metadata['numbers']['importance_samples']:,} samples)"
+    if key == "active_units":
+        return f"{value} of {metadata['latent_dim']}"
+    return f"{value:.5f}" if key.endswith("mse") else f"{value:.4g}"
+
+
+def _cell(numbers, key, form):
+    return format(numbers[key], form) if key in numbers else ""
+
+
+def _expected(metadata):
+    if not metadata["expected"]:
+        return []
+    parts = [
+        f"{key} {value:g} within {metadata['tolerance'][key]:g}"
+        for key, value in metadata["expected"].items()
+    ]
+    return [f"A run should reach {', '.join(parts)}.", ""]

@@ -1,0 +1,219 @@
+"""A training run as a value: what is trained on what, how, and the numbers it should reach."""
+
+import dataclasses
+import importlib.util
+import json
+import os
+import time
+from pathlib import Path
+
+import keras
+
+from keras_vae import callbacks, data, evaluate, image_folder, models
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that a training run depends on.
+
+    Attributes:
+        name: of the entry, `<builder>_<dataset>` on the shelf.
+        data: name for `data.load`, or a folder of pictures.
+        builder: key of `models.BUILDERS`.
+        arguments: of the builder; `image_shape` comes from the data where it is left out.
+        epochs: passes over the training images.
+        batch_size: images in a step.
+        learning_rate: of Adam; falls to 0 along a cosine where `cosine_decay` is true.
+        cosine_decay: see above.
+        ema_momentum: weights are the exponential moving average of the steps, or None.
+        warmup_epochs: epochs in which beta rises linearly from 0 (VAE).
+        binarize: None or "dynamic", see `data.batches`.
+        dtype_policy: of training, "float32" or "mixed_bfloat16"; weights are float32.
+        importance_samples: of the reported nll (VAE).
+        seed: of the weights, the order, the binarisation and the importance samples.
+        expected: {number of `evaluate.report`: value} that a run reaches.
+        tolerance: {the same keys: how far a run may miss it}.
+    """
+
+    name: str
+    data: str
+    builder: str
+    arguments: dict = dataclasses.field(default_factory=dict)
+    epochs: int
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    cosine_decay: bool = True
+    ema_momentum: float | None = 0.999
+    warmup_epochs: float = 0
+    binarize: str | None = None
+    dtype_policy: str = "float32"
+    importance_samples: int = 1000
+    seed: int = 0
+    expected: dict = dataclasses.field(default_factory=dict)
+    tolerance: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        models.bind(self.builder, {"image_shape": None, **self.arguments})
+        for name in ("epochs", "batch_size", "learning_rate", "importance_samples"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0; received {getattr(self, name)!r}.")
+        if set(self.expected) != set(self.tolerance):
+            raise ValueError(
+                f"expected {sorted(self.expected)} and tolerance {sorted(self.tolerance)} must "
+                "name the same numbers."
+            )
+
+    def misses(self, numbers):
+        """Sentences on the expected numbers that a run did not reach within the tolerance."""
+        return [
+            f"{key} is {numbers[key]:.6g}, expected {value:.6g} within {self.tolerance[key]:.6g}"
+            for key, value in self.expected.items()
+            if abs(numbers[key] - value) > self.tolerance[key]
+        ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished run: what `zoo.publish` writes down.
+
+    Attributes:
+        recipe: the Recipe.
+        arguments: of the builder, image_shape included.
+        model: Autoencoder or VAE in float32, compiled, without optimizer slots.
+        data: data.Data that it was trained on.
+        numbers: of `evaluate.report` on the test images.
+        seconds: of training, over all resumptions.
+    """
+
+    recipe: Recipe
+    arguments: dict
+    model: keras.Model
+    data: data.Data
+    numbers: dict
+    seconds: float
+
+
+def load(path):
+    """Reads RECIPE from a Python file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file does not define RECIPE.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"No recipe at {str(path)!r}; it is a Python file with a RECIPE.")
+    spec = importlib.util.spec_from_file_location("keras_vae_recipe", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not isinstance(getattr(module, "RECIPE", None), Recipe):
+        raise ValueError(f"{str(path)!r} does not define RECIPE = keras_vae.recipe.Recipe(...).")
+    return module.RECIPE
+
+
+def run(recipe, checkpoints=None, verbose="auto"):
+    """Trains and measures.
+
+    Args:
+        recipe: Recipe.
+        checkpoints: folder for the state after each epoch, from which the same call goes on after
+            an interruption; or None.
+        verbose: as in Keras; 0 shows nothing.
+
+    Returns:
+        Run.
+    """
+    images = load_data(recipe)
+    arguments = {"image_shape": images.image_shape, **recipe.arguments}
+    keras.utils.set_random_seed(recipe.seed)
+    model = _build_trainee(recipe, arguments, len(images.train))
+    clock = _Clock(checkpoints)
+    model.fit(
+        data.batches(
+            images.train,
+            recipe.batch_size,
+            shuffle=True,
+            seed=recipe.seed,
+            binarize=recipe.binarize,
+        ),
+        validation_data=data.batches(
+            images.validation, 500, seed=recipe.seed, binarize=recipe.binarize
+        ),
+        epochs=recipe.epochs,
+        callbacks=[*_training_callbacks(recipe, checkpoints), clock],
+        verbose=verbose,
+    )
+    trained = models.build(recipe.builder, **arguments)  # without the slots of the optimizer
+    trained.set_weights(model.get_weights())
+    trained.compile(keras.optimizers.Adam(recipe.learning_rate))
+    numbers = measure(trained, images, recipe, progress=verbose != 0)
+    return Run(recipe, arguments, trained, images, numbers, clock.seconds)
+
+
+def measure(model, images, recipe, progress=True):
+    """`evaluate.report` on the test images of a recipe; for an autoencoder also PCA's error."""
+    test = data.pixels(images.test, recipe.binarize, recipe.seed)
+    numbers = evaluate.report(model, test, recipe.importance_samples, recipe.seed, progress)
+    if not hasattr(model, "prior"):
+        train = data.pixels(images.train, recipe.binarize, recipe.seed)
+        numbers["pca_mse"] = evaluate.pca_mse(train, test, model.latent_dim)
+    return numbers
+
+
+def load_data(recipe):
+    """The data of a recipe: a folder of pictures, or a data set by name."""
+    shape = recipe.arguments.get("image_shape")
+    if os.path.isdir(recipe.data):
+        return image_folder.load(recipe.data, shape)
+    return data.load(recipe.data, shape)
+
+
+def _build_trainee(recipe, arguments, train_images):
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.dtype_policy)
+    try:
+        model = models.build(recipe.builder, **arguments)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    rate = recipe.learning_rate
+    if recipe.cosine_decay:
+        steps = -(-train_images // recipe.batch_size) * recipe.epochs
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    averaging = {}
+    if recipe.ema_momentum is not None:
+        averaging = {"use_ema": True, "ema_momentum": recipe.ema_momentum}
+    model.compile(keras.optimizers.Adam(rate, **averaging), jit_compile=False)
+    model.optimizer.build(model.trainable_variables)  # so that a checkpoint finds its slots
+    return model
+
+
+def _training_callbacks(recipe, checkpoints):
+    chosen = []
+    if recipe.ema_momentum is not None:  # validate what will be kept: the average
+        chosen.append(keras.callbacks.SwapEMAWeights())
+    if recipe.warmup_epochs:
+        chosen.append(callbacks.BetaWarmup(recipe.warmup_epochs))
+    if checkpoints is not None:
+        folder = os.path.join(checkpoints, "state")
+        os.makedirs(folder, exist_ok=True)
+        chosen.append(keras.callbacks.BackupAndRestore(folder, delete_checkpoint=False))
+        chosen.append(keras.callbacks.CSVLogger(os.path.join(checkpoints, "log.csv"), append=True))
+    return chosen
+
+
+class _Clock(keras.callbacks.Callback):
+    """Seconds of the epochs, kept beside the checkpoint so that resumptions add up."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.path = None if folder is None else Path(folder) / "seconds.json"
+        done = self.path is not None and self.path.exists()
+        self.seconds = json.loads(self.path.read_text())["seconds"] if done else 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds += time.perf_counter() - self.start
+        if self.path is not None:
+            self.path.write_text(json.dumps({"epochs": epoch + 1, "seconds": self.seconds}))

@@ -1,0 +1,124 @@
+"""The librarian of the shelf: names, info, load, and the one function that writes an entry.
+
+An entry is a folder; the listing of the shelf is the registry. Bytes are checked at every load.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_vae import card, entry
+from keras_vae.choice import unknown
+
+
+def shelf():
+    """Path of the shelf: inside an installed package, or `zoo/` of a clone."""
+    package = Path(__file__).parent
+    return package / "shelf" if (package / "shelf").is_dir() else package.parent / "zoo"
+
+
+def names():
+    """Sorted names of the pretrained models."""
+    return sorted(path.parent.name for path in shelf().glob("*/metadata.json"))
+
+
+def info(name):
+    """The metadata of an entry: numbers with units in their keys, sample counts, versions, cost.
+
+    Args:
+        name: of an entry, or a folder that `keras-vae train` wrote.
+
+    Raises:
+        ValueError: no such entry.
+        FileNotFoundError: the entry lacks a file.
+    """
+    return entry.metadata(locate(name))
+
+
+def locate(name):
+    """Path of an entry, by its name or as a folder.
+
+    Raises:
+        ValueError: neither an entry nor a folder of one.
+    """
+    if name in names():
+        return shelf() / name
+    folder = Path(name)
+    if (folder / "metadata.json").is_file():
+        return folder
+    if folder.is_dir():
+        raise ValueError(
+            f"{str(folder)!r} is no entry: it has no metadata.json. `keras-vae train` writes one."
+        )
+    raise unknown("model", str(name), names(), ", or give a folder that `keras-vae train` wrote")
+
+
+def load(name):
+    """A pretrained model, compiled: fit, evaluate, predict, sample and export work at once.
+
+    Args:
+        name: of an entry, or a folder that `keras-vae train` wrote.
+
+    Returns:
+        VAE or Autoencoder.
+
+    Raises:
+        ValueError: no such entry, or a file that is not what was published.
+        FileNotFoundError: the entry lacks a file.
+    """
+    folder = locate(name)
+    entry.check(folder)
+    model = entry.build(folder)
+    model.load_weights(folder / "model.weights.h5")
+    model.compile(keras.optimizers.Adam(1e-3))
+    return model
+
+
+def golden(name):
+    """The codes and the pixels that they must decode to.
+
+    Returns:
+        (8, latent_dim) float32 and (8, H, W, C) float32 in [0, 1].
+    """
+    with np.load(locate(name) / "golden.npz") as arrays:
+        return arrays["z"], arrays["pixels"]
+
+
+def publish(run, folder, recipe_file=None):
+    """Writes an entry: everything but recipe.py is made here, from what was measured.
+
+    The files are written aside and the folder is renamed when it is whole.
+
+    Args:
+        run: recipe.Run.
+        folder: of the entry; an existing one must be an entry, or hold nothing but a recipe.
+        recipe_file: recipe.py to copy; by default the folder's own, else one is written.
+
+    Returns:
+        Path of the folder.
+
+    Raises:
+        FileExistsError: the folder holds something else.
+    """
+    folder = Path(folder)
+    entry.check_target(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        entry.write(run, aside, recipe_file or folder / "recipe.py")
+        entry.swap(aside, folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return folder
+
+
+def write_index(pages=None):
+    """Makes the tables of zoo/README.md and README.md anew from the metadata of the shelf."""
+    entries = [info(name) for name in names()]
+    pages = pages or {shelf() / "README.md": "", shelf().parent / "README.md": "zoo/"}
+    for page, links in pages.items():
+        text = card.replace_table(page.read_text(encoding="utf-8"), entries, links=links)
+        page.write_text(text, encoding="utf-8")

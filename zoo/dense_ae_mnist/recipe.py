@@ -1,0 +1,17 @@
+"""Fully connected autoencoder on MNIST: 784-500-500-32.
+
+Command: keras-vae train dense_ae_mnist --output runs/dense_ae_mnist
+"""
+
+from keras_vae.recipe import Recipe
+
+RECIPE = Recipe(
+    name="dense_ae_mnist",
+    data="mnist",
+    builder="dense_ae",
+    arguments={"latent_dim": 32, "hidden_units": (500, 500)},
+    epochs=60,
+    batch_size=128,
+    learning_rate=1e-3,
+    ema_momentum=0.999,
+)

@@ -1,0 +1,19 @@
+"""Fully connected VAE on dynamically binarised MNIST: 784-500-500-40.
+
+Command: keras-vae train dense_vae_mnist --output runs/dense_vae_mnist
+"""
+
+from keras_vae.recipe import Recipe
+
+RECIPE = Recipe(
+    name="dense_vae_mnist",
+    data="mnist",
+    builder="dense_vae",
+    arguments={"latent_dim": 40, "hidden_units": (500, 500)},
+    binarize="dynamic",
+    epochs=300,
+    batch_size=128,
+    learning_rate=1e-3,
+    ema_momentum=0.999,
+    warmup_epochs=10,
+)
