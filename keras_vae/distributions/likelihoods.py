@@ -81,7 +81,7 @@ class ContinuousBernoulli(Likelihood):
         near_zero = tf.abs(logits) < 0.3
         safe = tf.where(near_zero, tf.ones_like(logits), logits)
         far = 0.5 + 0.5 / tf.tanh(0.5 * safe) - 1 / safe
-        near = 0.5 + logits / 12 - logits**3 / 720
+        near = 0.5 + logits / 12 - logits * logits * logits / 720
         return tf.where(near_zero, near, far)
 
 
@@ -157,7 +157,7 @@ class DiscretizedLogistic(Likelihood):
         # The sum over the 255 thresholds of P(x above it) is, to within half a level, the integral
         # over t in [0, 1] of sigmoid((loc - t) / scale).
         loc, scale = self._loc_scale(parameters)
-        return scale * (tf.nn.softplus(loc / scale) - tf.nn.softplus((loc - 1) / scale))
+        return scale * (_softplus(loc / scale) - _softplus((loc - 1) / scale))
 
     def check(self, images):
         super().check(images)
@@ -168,6 +168,11 @@ class DiscretizedLogistic(Likelihood):
                 "The DiscretizedLogistic likelihood needs 8-bit pixels, multiples of 1/255; "
                 f"received values up to {off:.2f} levels off. Use np.round(images * 255) / 255."
             )
+
+
+def _softplus(x):
+    """log(1 + exp(x)); TFLite would write tf.nn.softplus as that, which overflows at x = 89."""
+    return tf.maximum(x, 0.0) + tf.math.log1p(tf.exp(-tf.abs(x)))
 
 
 FAMILIES = {

@@ -1,0 +1,90 @@
+"""The graph that is served: z (B, latent_dim) float32 -> (B, H, W, C) pixel means in [0, 1]."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def check(model):
+    """Raises TypeError where there is no decoder to serve."""
+    missing = [name for name in _NEEDED if not hasattr(model, name)]
+    if missing:
+        raise TypeError(
+            f"export needs a keras_vae model (Autoencoder or VAE); received {type(model).__name__}, "
+            f"which has no {', '.join(missing)}."
+        )
+
+
+_NEEDED = ("encoder", "decoder", "likelihood_family", "latent_dim", "image_shape")
+
+
+def decode_function(model):
+    """The decoder as a plain function of tensors, computed in float32 whatever the model's policy.
+
+    Args:
+        model: Autoencoder or VAE.
+
+    Returns:
+        function, (B, latent_dim) float32 -> (B, H, W, C) float32 in [0, 1].
+    """
+    network, likelihood = in_float32(model.decoder), model.likelihood_family
+    return lambda z: likelihood.mean(network(z, training=False))
+
+
+def encode_function(model):
+    """The encoder likewise: (B, H, W, C) float32 in [0, 1] -> (B, latent_dim) float32."""
+    network = in_float32(model.encoder)
+    return lambda images: model.code(network(images, training=False))
+
+
+def concrete(function, *specs):
+    """Traces a function.
+
+    Returns:
+        The ConcreteFunction, and a tf.Module that owns its variables. Without such an owner they
+        do not reach the exported file (a Keras model does not own them in the eyes of tf.saved_model).
+    """
+    graph = tf.function(function, input_signature=specs).get_concrete_function()
+    owner = tf.Module()
+    owner.weights = list(graph.graph.variables)
+    return graph, owner
+
+
+def in_float32(network):
+    """The network itself, or its float32 copy where a layer computes in another type."""
+    if all(layer.compute_dtype == "float32" for layer in _leaves(network)):
+        return network
+
+    def copy(layer):
+        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    clone = keras.models.clone_model(network, clone_function=copy, recursive=True)
+    clone.set_weights([np.asarray(weight, "float32") for weight in network.get_weights()])
+    return clone
+
+
+def _leaves(network):
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from _leaves(layer)
+        else:
+            yield layer
+
+
+def decode(model, z):
+    """(N, latent_dim) -> (N, H, W, C) float32 in [0, 1]: what an artefact is compared with.
+
+    The same as `model.decode(z)`, but for a model under mixed precision, where that carries the
+    rounding of bfloat16 and this does not.
+    """
+    function = decode_function(model)
+    parts = [function(tf.constant(z[i : i + 256], tf.float32)) for i in range(0, len(z), 256)]
+    return np.concatenate([np.asarray(part) for part in parts])
+
+
+def draw(model, count, seed):
+    """(count, latent_dim) float32 codes: of the prior, or standard normal for an Autoencoder."""
+    if hasattr(model, "prior"):
+        return np.asarray(model.prior.sample(count, seed=tf.constant([0, seed])), "float32")
+    normal = np.random.default_rng(seed).standard_normal((count, model.latent_dim))
+    return normal.astype("float32")

@@ -1,0 +1,128 @@
+"""Runs an exported file itself and says how far it is from the model."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vae.export import decoder
+from keras_vae.export.artefact import count_builtin
+from keras_vae.export.interpreter import median_microseconds, microseconds_per_image, run
+from keras_vae.export.saved_model import count_ops, size
+
+CODES = 32
+COLUMNS = ("file", "kib", "max_abs_error", "mean_abs_error", "microseconds_per_image", "ops")
+
+
+def verify(path, model, latents=None):
+    """Decodes the same codes by the exported file and by the model.
+
+    A .tflite file runs in LiteRT on one thread, a SavedModel in TensorFlow with TensorFlow's own
+    threads. The model computes in float32, also where it was trained under mixed precision.
+
+    Args:
+        path: a .tflite file or a SavedModel folder.
+        model: the Autoencoder or VAE that it was exported from.
+        latents: (N, latent_dim) codes, or None for 32 draws with a fixed seed: of the prior, or
+            for an Autoencoder standard normal. Its own codes, `model.encode(images)`, tell more.
+
+    Returns:
+        dict: file (name), bytes, kib, max_abs_error and mean_abs_error (of pixels in [0, 1]),
+        microseconds_per_image (median of 50 calls after a warm-up), ops (operators in the graph).
+
+    Raises:
+        FileNotFoundError: nothing at `path`.
+        ValueError: a broken file, no decoder, or the decoder of a model of another shape.
+    """
+    decoder.check(model)
+    path = Path(path)
+    z = _latents(model, latents)
+    if not path.exists():
+        raise FileNotFoundError(f"No exported file at {path}.")
+    measure = _saved_model if path.is_dir() else _tflite
+    images, numbers = measure(path, z)
+    expected = decoder.decode(model, z)
+    if images.shape != expected.shape:
+        raise ValueError(
+            f"{path} gives images of {images.shape[1:]}, the model {expected.shape[1:]}; it was "
+            "exported from another model."
+        )
+    error = np.abs(images - expected)
+    return {
+        "file": path.name,
+        "bytes": numbers["bytes"],
+        "kib": round(numbers["bytes"] / 1024, 1),
+        "max_abs_error": float(error.max()),
+        "mean_abs_error": float(error.mean()),
+        "microseconds_per_image": round(numbers["microseconds"], 1),
+        "ops": sum(numbers["ops"].values()),
+    }
+
+
+def table(rows):
+    """Markdown table of what `verify` returned, a row for each file.
+
+    Args:
+        rows: list of dicts of `verify`. Keys that it does not give (a model's name, say) become
+            columns at the left.
+
+    Returns:
+        str, ending in a newline; errors in units of 1/255, one grey level.
+    """
+    rows = [dict(row) for row in rows]
+    if not rows:
+        raise ValueError("table needs at least one row of verify().")
+    own = [key for key in rows[0] if key not in (*COLUMNS, "bytes")]
+    heads = [*own, "file", "KiB", "max error / 255", "mean error / 255", "us per image", "operators"]
+    lines = [heads, ["---"] * (len(own) + 1) + ["---:"] * 5]
+    for row in rows:
+        lines.append(
+            [
+                *(str(row[key]) for key in own),
+                f"`{row['file']}`",
+                f"{row['kib']:.1f}",
+                f"{row['max_abs_error'] * 255:.3g}",
+                f"{row['mean_abs_error'] * 255:.2g}",
+                f"{row['microseconds_per_image']:.0f}",
+                str(row["ops"]),
+            ]
+        )
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _latents(model, latents):
+    z = decoder.draw(model, CODES, seed=0) if latents is None else np.asarray(latents, "float32")
+    if z.ndim != 2 or z.shape[1] != model.latent_dim or not len(z):
+        raise ValueError(
+            f"latents must have shape (N, {model.latent_dim}), N above 0; received {z.shape}."
+        )
+    return z
+
+
+def _tflite(path, z):
+    content = path.read_bytes()
+    images = run(content, z, str(path))
+    microseconds = microseconds_per_image(content)
+    return images, {
+        "bytes": len(content),
+        "microseconds": microseconds,
+        "ops": count_builtin(content),
+    }
+
+
+def _saved_model(path, z):
+    try:
+        loaded = tf.saved_model.load(str(path))
+        decode = loaded.signatures["decode"]
+    except (OSError, KeyError) as error:
+        raise ValueError(
+            f"{path} is no SavedModel of export.saved_model (broken, or without the signature "
+            "'decode'); export it again."
+        ) from error
+    width = decode.structured_input_signature[1]["z"].shape[1]
+    if width != z.shape[1]:
+        raise ValueError(f"{path} takes codes of {width} numbers; received {z.shape[1]}.")
+    images = decode(z=tf.constant(z))["images"].numpy()
+    one = tf.constant(z[:1])
+    microseconds = median_microseconds(lambda: decode(z=one)["images"].numpy())
+    return images, {"bytes": size(path), "microseconds": microseconds, "ops": count_ops(decode)}
