@@ -7,33 +7,24 @@ The modules, in the order in which a model lives:
     distributions  likelihoods, posteriors, priors: raw parameters -> tfp distributions
     objectives     per-image terms in, loss out
     models         Autoencoder, VAE and their builders; fit
+    plot           grids, reconstructions, latent maps
     callbacks      beta warm-up, sample grid
     evaluate       ELBO, importance-sampled nll, active units, mse, psnr
-    plot           grids, reconstructions, latent maps
     recipe         a training run as a value
     zoo            pretrained models by name
     export         SavedModel and quantised TFLite, and their verification
+
+Each is imported at its first use. Only `models` is imported at once, because
+`keras.saving.load_model` finds a class by its name once it is registered.
 """
 
 import importlib
+import json
 import os
+import sys
+from pathlib import Path
 
 __version__ = "0.1.0"
-
-try:
-    import keras
-
-    _backend = keras.backend.backend()
-except ImportError:  # Keras could not import its backend: the name says which it was to be
-    _backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if _backend == "tensorflow":
-        raise
-
-if _backend != "tensorflow":
-    raise ImportError(
-        f"keras_vae runs on the TensorFlow backend of Keras; the backend is {_backend!r}. "
-        "Set the environment variable KERAS_BACKEND=tensorflow before Keras is imported."
-    )
 
 __all__ = [
     "callbacks",
@@ -41,6 +32,7 @@ __all__ = [
     "distributions",
     "evaluate",
     "export",
+    "image_folder",
     "models",
     "networks",
     "objectives",
@@ -48,6 +40,26 @@ __all__ = [
     "recipe",
     "zoo",
 ]
+
+
+def _keras_backend():
+    """The backend that Keras uses or will use, without importing Keras."""
+    if "keras" in sys.modules:
+        return sys.modules["keras"].backend.backend()
+    if os.environ.get("KERAS_BACKEND"):
+        return os.environ["KERAS_BACKEND"]
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        return json.loads((home / "keras.json").read_text())["backend"]
+    except (OSError, ValueError, KeyError):
+        return "tensorflow"
+
+
+if _keras_backend() != "tensorflow":
+    raise ImportError(
+        f"keras_vae runs on the TensorFlow backend of Keras; the backend is {_keras_backend()!r}. "
+        "Set the environment variable KERAS_BACKEND=tensorflow before Keras is imported."
+    )
 
 
 def __getattr__(name):
@@ -58,3 +70,7 @@ def __getattr__(name):
 
 def __dir__():
     return sorted([*globals(), *__all__])
+
+
+if Path(sys.argv[0]).stem != "keras-vae":  # the command imports TensorFlow later, and quietly
+    importlib.import_module("keras_vae.models")

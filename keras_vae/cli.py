@@ -1,0 +1,302 @@
+"""The command `keras-vae`: a verb for each step of the Python API.
+
+Exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage.
+"""
+
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's notes are not the user's
+
+app = typer.Typer(
+    help="Small autoencoders and VAEs: pretrained, measured, exported to TFLite.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+Name = Annotated[str, typer.Argument(help="Name of an entry, or a folder that `train` wrote.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
+EXPECTED_ERRORS = (ValueError, OSError, TypeError, FloatingPointError, ImportError)
+
+
+def main():
+    """Runs the command line; an expected error becomes one line on stderr and exit status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a progress bar must not end a training
+    try:
+        app()
+    except EXPECTED_ERRORS as error:
+        print(f"keras-vae: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.callback()
+def start():
+    """Imports TensorFlow before a verb runs, without its start-up notes."""
+    from keras_vae.quiet import quiet
+
+    with quiet():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+
+
+@app.command("list")
+def list_(as_json: Json = False):
+    """Lists the pretrained models.
+
+    Example: `keras-vae list`
+    """
+    from keras_vae import zoo
+
+    entries = [zoo.info(name) for name in zoo.names()]
+    if as_json:
+        return _print_json(entries)
+    columns = ["entry", "parameters", "code", "nll (nats)", "ELBO (nats)", "mse", "data"]
+    rows = [
+        [
+            entry["name"],
+            f"{entry['parameters']:,}",
+            str(entry["latent_dim"]),
+            _cell(entry["numbers"], "nll_nats", ".2f"),
+            _cell(entry["numbers"], "elbo_nats", ".2f"),
+            _cell(entry["numbers"], "mse", ".5f"),
+            entry["data"]["name"],
+        ]
+        for entry in entries
+    ]
+    _print_table(columns, rows)
+
+
+@app.command()
+def info(name: Name, as_json: Json = False):
+    """Shows the card of a model.
+
+    Example: `keras-vae info conv_vae_mnist`
+    """
+    from keras_vae import zoo
+
+    if as_json:
+        return _print_json(zoo.info(name))
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown((zoo.locate(name) / "README.md").read_text(encoding="utf-8")))
+
+
+@app.command()
+def generate(
+    name: Name,
+    output: Annotated[Path, typer.Option(help="PNG file to write.")],
+    count: Annotated[int, typer.Option(min=1, help="Number of images.")] = 64,
+    seed: Annotated[int | None, typer.Option(help="For the same images again.")] = None,
+    scale: Annotated[int, typer.Option(min=1, help="Times that each pixel is repeated.")] = 2,
+    as_json: Json = False,
+):
+    """Draws images from a model's prior and writes them as one picture.
+
+    Example: `keras-vae generate conv_vae_mnist --count 64 --seed 7 --output grid.png`
+    """
+    from keras_vae import plot, zoo
+
+    _check_picture(output)
+    model = zoo.load(name)
+    if not hasattr(model, "sample"):
+        raise ValueError(f"{name!r} is an autoencoder: it has no prior to draw from. Use a VAE.")
+    picture = plot.grid(model.sample(count, seed=seed), scale=scale)
+    plot.save(picture, output)
+    _done(as_json, {"file": str(output), "count": count, "seed": seed})
+
+
+@app.command()
+def train(
+    what: Annotated[
+        str,
+        typer.Argument(help="Entry, recipe.py, or a builder such as conv_vae (with --images)."),
+    ],
+    output: Annotated[Path, typer.Option(help="Folder to write the entry to.")],
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of your own pictures, for a builder.")
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option(min=4, help="Height and width that pictures are resized to.")
+    ] = None,
+    latent_dim: Annotated[int | None, typer.Option(min=1, help="Size of the code.")] = None,
+    likelihood: Annotated[
+        str | None, typer.Option(help="For pictures; by default normal with a learned scale.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    as_json: Json = False,
+):
+    """Trains an entry from its recipe, or a model on your own pictures.
+
+    An interrupted training goes on where it stopped when the same command is given again.
+
+    Examples: `keras-vae train dense_vae_digits --output runs/digits`;
+    `keras-vae train conv_vae --images holiday/ --latent-dim 32 --output runs/holiday`
+    """
+    from keras_vae import entry, training
+
+    entry.check_target(output)
+    recipe, recipe_file = training.choose(
+        what, images, output.name, image_size, latent_dim, likelihood, epochs
+    )
+    with _quiet_stdout(as_json):
+        written = training.train(recipe, output, recipe_file)
+    misses = [] if epochs else recipe.misses(written["numbers"])
+    for miss in misses:
+        print(f"keras-vae: {miss}", file=sys.stderr)
+    _done(as_json, {"folder": str(output), **written["numbers"], "misses": misses})
+
+
+@app.command()
+def evaluate(
+    name: Name,
+    importance_samples: Annotated[
+        int, typer.Option(min=1, help="Draws of z per image behind nll_nats.")
+    ] = 100,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="Only the first test images; all by default.")
+    ] = None,
+    as_json: Json = False,
+):
+    """Measures a model on the test images of its data set, as its card was measured.
+
+    Example: `keras-vae evaluate dense_vae_digits --importance-samples 1000`
+    """
+    from keras_vae import training
+
+    with _quiet_stdout(as_json):
+        numbers = training.evaluate(name, importance_samples, count)
+    if as_json:
+        return _print_json(numbers)
+    _print_table(["number", "value"], [[key, _format(value)] for key, value in numbers.items()])
+
+
+@app.command()
+def export(
+    name: Name,
+    output: Annotated[Path, typer.Option(help="File (tflite) or folder (saved_model) to write.")],
+    format: Annotated[str, typer.Option(help="tflite or saved_model.")] = "tflite",
+    quantize: Annotated[
+        str, typer.Option(help="none, float16, dynamic or int8 (tflite only).")
+    ] = "none",
+    batch: Annotated[int, typer.Option(min=1, help="Images per call (tflite only).")] = 1,
+    as_json: Json = False,
+):
+    """Writes a model for a device, runs the written file and compares it with Keras.
+
+    Example: `keras-vae export conv_vae_mnist --format tflite --quantize int8 --output d.tflite`
+    """
+    from keras_vae import export as exporter
+    from keras_vae import training, zoo
+    from keras_vae.choice import unknown
+
+    if format not in ("tflite", "saved_model"):
+        raise unknown("format", format, ("tflite", "saved_model"))
+    model = zoo.load(name)
+    if format == "saved_model":
+        exporter.saved_model(model, output)
+    else:
+        quantize = None if quantize == "none" else quantize
+        calibration = training.calibration_images(name) if quantize == "int8" else None
+        exporter.tflite(model, output, quantize, calibration_images=calibration, batch=batch)
+    row = exporter.verify(output, model)
+    if as_json:
+        return _print_json(row)
+    _print_artefacts([row])
+
+
+@app.command()
+def demo(
+    output: Annotated[
+        Path, typer.Option(help="Folder for the pictures and the exported files.")
+    ] = (Path("keras_vae_demo")),
+    as_json: Json = False,
+):
+    """Trains a small VAE, loads a pretrained one, writes pictures, exports and runs decoders.
+
+    Example: `keras-vae demo`
+    """
+    from keras_vae import demo as demonstration
+
+    with _quiet_stdout(as_json):
+        rows = demonstration.run(output)
+    if as_json:
+        return _print_json(rows)
+    _print_artefacts(rows)
+    print(f"Pictures and files are in {output}/.")
+
+
+# ---- output -------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _quiet_stdout(as_json):
+    """With --json, progress goes to stderr: stdout is for the JSON alone."""
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        yield
+
+
+def _done(as_json, result):
+    if as_json:
+        return _print_json(result)
+    _print_table(["", ""], [[key, _format(value)] for key, value in result.items()])
+
+
+def _print_json(value):
+    print(json.dumps(value, indent=2, default=str))
+
+
+def _print_table(columns, rows):
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, show_header=any(columns))
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _print_artefacts(rows):
+    _print_table(
+        ["file", "KiB", "us / image", "largest pixel error", "ops"],
+        [
+            [
+                str(row["file"]),
+                f"{row['kib']:.1f}",
+                f"{row['microseconds_per_image']:.0f}",
+                f"{row['max_abs_error']:.2e}",
+                str(row["ops"]),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _cell(numbers, key, form):
+    return format(numbers[key], form) if key in numbers else ""
+
+
+def _format(value):
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _check_picture(path):
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"--output must end in .png; received {str(path)!r}.")
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(path.absolute().parent)!r}.")
+
+
+if __name__ == "__main__":
+    main()

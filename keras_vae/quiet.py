@@ -1,0 +1,48 @@
+"""Keeps what compilers print off the terminal, unless something goes wrong."""
+
+import contextlib
+import os
+import sys
+import tempfile
+import warnings
+
+
+@contextlib.contextmanager
+def quiet():
+    """Swallows stdout, stderr and warnings of the block, C++ included; shows them if it raises.
+
+    The TFLite converter and XNNPACK write to the file descriptors, not to sys.stderr, so these are
+    what is redirected. What other threads print meanwhile is swallowed as well.
+    """
+    with tempfile.TemporaryFile() as sink:
+        saved = []
+        _flush()
+        try:
+            for descriptor in (1, 2):
+                with contextlib.suppress(OSError):  # a daemon may have closed it
+                    saved.append((descriptor, os.dup(descriptor)))
+                    os.dup2(sink.fileno(), descriptor)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        except Exception:
+            _restore(saved)
+            sink.seek(0)
+            sys.stderr.write(sink.read().decode(errors="replace"))
+            raise
+        finally:
+            _restore(saved)
+
+
+def _restore(saved):
+    _flush()
+    while saved:
+        descriptor, copy = saved.pop()
+        os.dup2(copy, descriptor)
+        os.close(copy)
+
+
+def _flush():
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()

@@ -1,0 +1,128 @@
+"""What `keras-vae train` and `evaluate` do: run a recipe and publish; measure an entry again."""
+
+import dataclasses
+import os
+import shutil
+from pathlib import Path
+
+from keras_vae import data, entry, models, recipe, zoo
+from keras_vae.choice import unknown
+
+PICTURE_EPOCHS = 100
+CALIBRATION_IMAGES = 512
+
+
+def choose(what, images, name, image_size=None, latent_dim=None, likelihood=None, epochs=None):
+    """The recipe of an entry, of a file, or of a builder on one's own pictures.
+
+    Args:
+        what: name of an entry, path of a recipe.py, or key of `models.BUILDERS`.
+        images: folder of pictures, for a builder; else None.
+        name: of the entry that is written.
+        image_size: pictures are resized to (image_size, image_size).
+        latent_dim: size of the code, instead of the recipe's.
+        likelihood: of a builder on pictures; "normal" by default.
+        epochs: instead of the recipe's.
+
+    Returns:
+        (Recipe, Path of the file that defines it or None).
+
+    Raises:
+        ValueError: not an entry, nor a file, nor a builder with images.
+    """
+    changes = {} if epochs is None else {"epochs": epochs}
+    if what in models.BUILDERS:
+        if images is None:
+            raise ValueError(f"The builder {what!r} needs pictures: --images FOLDER.")
+        return _of_pictures(what, images, name, image_size, latent_dim, likelihood, changes), None
+    if images is not None:
+        raise ValueError(
+            f"--images is for a builder, one of {list(models.BUILDERS)}, not {what!r}."
+        )
+    if what.endswith(".py") or os.path.sep in what:
+        path = Path(what)
+        path = path / "recipe.py" if path.is_dir() else path
+    else:
+        path = zoo.shelf() / what / "recipe.py"
+        if not path.is_file():
+            known = sorted(p.parent.name for p in zoo.shelf().glob("*/recipe.py"))
+            raise unknown("model", what, [*known, *models.BUILDERS], ", or give a recipe.py")
+    chosen = recipe.load(path)
+    if latent_dim is not None:
+        changes["arguments"] = {**chosen.arguments, "latent_dim": latent_dim}
+    chosen = dataclasses.replace(chosen, **changes)
+    return chosen, None if changes else path
+
+
+def _of_pictures(builder, images, name, image_size, latent_dim, likelihood, changes):
+    arguments = {"likelihood": likelihood or "normal", "latent_dim": latent_dim or 32}
+    if builder.startswith("conv"):
+        arguments["filters"] = (32, 64, 128)
+    if image_size is not None:
+        from keras_vae import image_folder
+
+        channels = image_folder.load(images).image_shape[2]
+        arguments["image_shape"] = (image_size, image_size, channels)
+    settings = {
+        "epochs": PICTURE_EPOCHS,
+        "batch_size": 64,
+        "warmup_epochs": 10 if builder.endswith("vae") else 0,
+        "importance_samples": 100,
+        **changes,
+    }
+    folder = str(Path(images).absolute())
+    return recipe.Recipe(name=name, data=folder, builder=builder, arguments=arguments, **settings)
+
+
+def train(chosen, folder, recipe_file=None, verbose="auto"):
+    """Runs a recipe and publishes the result into a folder.
+
+    Checkpoints lie beside the folder until the entry is whole; the same call after an
+    interruption goes on from them.
+
+    Args:
+        chosen: Recipe.
+        folder: of the entry.
+        recipe_file: that the recipe came from, copied into the entry; or None.
+        verbose: as in Keras.
+
+    Returns:
+        dict of metadata.json.
+    """
+    folder = Path(folder)
+    entry.check_target(folder)
+    checkpoints = folder.with_name(f".{folder.name}.checkpoints")
+    run = recipe.run(chosen, checkpoints, verbose)
+    zoo.publish(run, folder, recipe_file)
+    shutil.rmtree(checkpoints)
+    return zoo.info(folder)
+
+
+def evaluate(name, importance_samples=100, count=None, progress=True):
+    """Measures an entry again on the test images of its recipe.
+
+    Args:
+        name: of an entry, or a folder of one.
+        importance_samples: draws of z per image.
+        count: only the first test images, or None for all.
+        progress: show a progress bar.
+
+    Returns:
+        dict of `evaluate.report`.
+    """
+    model, chosen = zoo.load(name), recipe.load(zoo.locate(name) / "recipe.py")
+    images = recipe.load_data(chosen)
+    if count is not None:
+        images = dataclasses.replace(images, test=data.Split("test", images.test.images[:count]))
+    chosen = dataclasses.replace(chosen, importance_samples=importance_samples)
+    return recipe.measure(model, images, chosen, progress)
+
+
+def calibration_images(name):
+    """(512, H, W, C) validation images of an entry's data for int8, or None without the data."""
+    chosen = recipe.load(zoo.locate(name) / "recipe.py")
+    try:
+        images = recipe.load_data(chosen)
+    except FileNotFoundError:
+        return None
+    return data.pixels(images.validation, chosen.binarize, chosen.seed)[:CALIBRATION_IMAGES]
