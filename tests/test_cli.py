@@ -1,0 +1,161 @@
+"""Each verb, run as a user runs it: results, exit status, --json and --help."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from keras_vae import cli, models, zoo
+from keras_vae import export as exporter
+
+VERBS = sorted(get_command(cli.app).commands)
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+def run_main(monkeypatch, *arguments):
+    """Through `main`, which turns expected errors into exit status 1."""
+    monkeypatch.setattr("sys.argv", ["keras-vae", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    return stopped.value.code
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_has_an_example(verb):
+    result = run(verb, "--help")
+    assert result.exit_code == 0
+    assert "Example" in result.output
+    assert f"keras-vae {verb}" in result.output
+
+
+def test_list_shows_every_entry():
+    result = run("list", "--json")
+    assert [entry["name"] for entry in json.loads(result.stdout)] == zoo.names()
+    table = run("list").stdout
+    assert all(name[:8] in table for name in zoo.names())
+
+
+def test_info_shows_the_card_and_the_metadata():
+    name = zoo.names()[0]
+    assert name in run("info", name).stdout
+    assert json.loads(run("info", name, "--json").stdout) == zoo.info(name)
+
+
+def test_generate_writes_the_same_picture_for_the_same_seed(tmp_path):
+    for file in ("a.png", "b.png"):
+        options = ("--count", 9, "--seed", 7, "--scale", 1)
+        result = run("generate", "dense_vae_digits", *options, "--output", tmp_path / file)
+        assert result.exit_code == 0, result.output
+    pictures = [np.asarray(Image.open(tmp_path / file)) for file in ("a.png", "b.png")]
+    assert pictures[0].shape == (3 * 10 + 2, 3 * 10 + 2)
+    np.testing.assert_array_equal(*pictures)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("generate", "dense_vae_digit", "--output", "x.png"), "Did you mean 'dense_vae_digits'"),
+        (("generate", "dense_ae_digits", "--output", "x.png"), "no prior"),
+        (("generate", "dense_vae_digits", "--output", "x.jpg"), "must end in .png"),
+        (("generate", "dense_vae_digits", "--output", "nowhere/x.png"), "no folder"),
+        (("train", "conv_vae", "--output", "out"), "--images"),
+        (("train", "conv_vea_mnist", "--output", "out"), "Did you mean 'conv_vae_mnist'"),
+        (("train", "dense_vae_digits", "--images", ".", "--output", "out"), "is for a builder"),
+        (("export", "dense_vae_digits", "--format", "onnx", "--output", "x"), "onnx"),
+        (("export", "dense_vae_digits", "--quantize", "int4", "--output", "x.tflite"), "int4"),
+        (("info", "nothing"), "nothing"),
+    ],
+)
+def test_what_fails_says_why_and_exits_1(arguments, said, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run_main(monkeypatch, *arguments) == 1
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "arguments", [("generate",), ("nothing",), ("generate", "x", "--count", "0", "--output", "y")]
+)
+def test_wrong_usage_exits_2(arguments):
+    assert run(*arguments).exit_code == 2
+
+
+def test_train_refuses_a_folder_with_other_files_before_any_work(tmp_path, monkeypatch, capsys):
+    (tmp_path / "thesis.txt").write_text("mine")
+    assert run_main(monkeypatch, "train", "dense_vae_digits", "--output", tmp_path) == 1
+    assert "thesis.txt" in capsys.readouterr().err
+
+
+def test_train_rebuilds_an_entry_that_every_verb_takes(tmp_path):
+    folder = tmp_path / "mine"
+    result = run("train", "dense_vae_digits", "--epochs", 2, "--output", folder, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["folder"] == str(folder)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(zoo.entry.FILES)
+    assert not list(tmp_path.glob(".*"))  # the checkpoints are gone
+    measured = run("evaluate", folder, "--importance-samples", 3, "--count", 20, "--json")
+    assert json.loads(measured.stdout)["images"] == 20
+    assert run("info", folder).exit_code == 0
+
+
+def test_train_on_a_folder_of_pictures(tmp_path, recwarn):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    random = np.random.default_rng(0)
+    for index in range(30):
+        array = random.integers(0, 255, (20 + index % 3, 24, 3), dtype="uint8")
+        Image.fromarray(array).save(pictures / f"{index}.png")
+    (pictures / "broken.png").write_bytes(b"not a picture")
+    folder = tmp_path / "mine"
+    size = ("--image-size", 12, "--latent-dim", 3, "--epochs", 1)
+    result = run("train", "conv_vae", "--images", pictures, *size, "--output", folder, "--json")
+    assert result.exit_code == 0, result.output
+    said = " ".join(str(warning.message) for warning in recwarn.list)
+    assert "broken.png" in said
+    assert "Resized 30" in said
+    model = zoo.load(folder)
+    assert isinstance(model, models.VAE)
+    assert model.image_shape == (12, 12, 3)
+    assert model.latent_dim == 3
+
+
+@pytest.mark.parametrize("quantize", ["none", "float16", "dynamic", "int8"])
+def test_export_writes_and_measures_a_file(quantize, tmp_path):
+    path = tmp_path / "decoder.tflite"
+    options = ("--format", "tflite", "--quantize", quantize, "--output", path, "--json")
+    row = json.loads(run("export", "dense_vae_digits", *options).stdout)
+    assert row["mean_abs_error"] < 3 / 255
+    assert row["bytes"] == path.stat().st_size
+
+
+def test_export_writes_a_saved_model(tmp_path):
+    folder = tmp_path / "model"
+    result = run("export", "dense_vae_digits", "--format", "saved_model", "--output", folder)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"model", result.stdout)
+    assert exporter.verify(folder, zoo.load("dense_vae_digits"))["max_abs_error"] < 1e-5
+
+
+def test_an_interrupted_train_goes_on(tmp_path, monkeypatch):
+    from keras_vae import training
+
+    folder = tmp_path / "mine"
+    chosen, _ = training.choose("dense_vae_digits", None, "mine", epochs=2)
+    monkeypatch.setattr(training.zoo, "publish", lambda *a: (_ for _ in ()).throw(OSError("full")))
+    with pytest.raises(OSError, match="full"):
+        training.train(chosen, folder, verbose=0)
+    monkeypatch.undo()
+    checkpoints = tmp_path / ".mine.checkpoints"
+    assert (checkpoints / "seconds.json").is_file()
+    before = json.loads((checkpoints / "seconds.json").read_text())["seconds"]
+    metadata = training.train(chosen, folder, verbose=0)
+    assert metadata["training"]["seconds"] == pytest.approx(before, abs=0.06)  # nothing was redone
+    shutil.rmtree(folder)
