@@ -2,9 +2,9 @@
 
     python benchmarks/export_table.py            # into export/README.md and README.md
 
-Microseconds are medians of single images on one thread, measured in one run of this program, so that
-the ratios between them mean something; run it on an idle machine. int8 is calibrated on validation
-images of each entry's data, which TFDS_DATA_DIR must have.
+Microseconds are medians of single images on one thread, all measured in one run of this program, so
+that the ratios between them mean something; run it on an idle machine. int8 is calibrated on
+validation images of each entry, which TFDS_DATA_DIR must have.
 """
 
 import argparse
