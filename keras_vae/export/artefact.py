@@ -56,7 +56,9 @@ def operators(content):
             name = names.get(builtin, f"UNKNOWN:{builtin}")
             if builtin == schema.BuiltinOperator.CUSTOM:
                 name = "CUSTOM:" + (code.CustomCode() or b"").decode(errors="replace")
-            output = subgraph.Tensors(operator.Outputs(0)).Name() if operator.OutputsLength() else b""
+            output = (
+                subgraph.Tensors(operator.Outputs(0)).Name() if operator.OutputsLength() else b""
+            )
             found.append(Operator(name, output.decode(errors="replace")))
     return found
 
@@ -71,8 +73,13 @@ def count_builtin(content):
     ops = dict(collections.Counter(operator.name for operator in operators(content)))
     foreign = [name for name in ops if name.startswith(("CUSTOM:", "UNKNOWN:", "VAR_HANDLE"))]
     if foreign:
-        raise ValueError(
-            f"The decoder needs {foreign}, which LiteRT does not run as builtin operators. Replace "
-            "the layers of the decoder that need them (for one: UpSampling2D by Conv2DTranspose)."
-        )
+        raise not_builtin(foreign)
     return ops
+
+
+def not_builtin(names):
+    """A ValueError that names the operators which LiteRT does not have."""
+    return ValueError(
+        f"The decoder needs {names}, which LiteRT does not run as builtin operators. Replace the "
+        "layers of the decoder that need them (for one: bicubic UpSampling2D by Conv2DTranspose)."
+    )

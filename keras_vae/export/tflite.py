@@ -1,6 +1,7 @@
 """A decoder as a .tflite file: float32, float16, dynamic range or int8."""
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import tensorflow as tf
 
 from keras_vae.choice import unknown
 from keras_vae.export import decoder
-from keras_vae.export.artefact import Artefact, count_builtin, operators
+from keras_vae.export.artefact import Artefact, count_builtin, not_builtin, operators
 from keras_vae.export.interpreter import run
 from keras_vae.export.quiet import quiet
 
@@ -120,6 +121,9 @@ def _convert(model, quantize, codes, batch):
                 return _convert_int8(converter, codes, batch)
             return converter.convert()
     except Exception as error:  # the converter raises private types
+        foreign = sorted(set(re.findall(r"'tf\.(\w+)' op is neither a custom op", str(error))))
+        if foreign:
+            raise not_builtin(foreign) from error
         raise ValueError(
             f"The decoder of this model does not convert to TFLite (quantize={quantize!r}). The "
             f"converter says: {str(error).strip()[:1000]}"

@@ -73,7 +73,15 @@ def table(rows):
     if not rows:
         raise ValueError("table needs at least one row of verify().")
     own = [key for key in rows[0] if key not in (*COLUMNS, "bytes")]
-    heads = [*own, "file", "KiB", "max error / 255", "mean error / 255", "us per image", "operators"]
+    heads = [
+        *own,
+        "file",
+        "KiB",
+        "max error / 255",
+        "mean error / 255",
+        "us per image",
+        "operators",
+    ]
     lines = [heads, ["---"] * (len(own) + 1) + ["---:"] * 5]
     for row in rows:
         lines.append(

@@ -1,0 +1,36 @@
+"""The small models that the tests of export share: every builder, awkward shapes, real biases."""
+
+import numpy as np
+
+from keras_vae import models
+
+SHAPE = (10, 7, 2)  # not square, odd, two channels: the decoder crops
+LATENT_DIM = 3
+
+
+def small(builder="conv_vae", *, image_shape=SHAPE, spread=1.0, seed=0, **arguments):
+    """A model with random weights and biases that are not zero.
+
+    A decoder whose biases are zero converts to another graph than a trained one.
+    """
+    kind = {"filters": (4, 6), "hidden_units": 8} if "conv" in builder else {"hidden_units": (12,)}
+    model = models.build(
+        builder, image_shape=image_shape, latent_dim=LATENT_DIM, **{**kind, **arguments}
+    )
+    random = np.random.default_rng(seed)
+    for variable in [*model.encoder.weights, *model.decoder.weights]:
+        if len(variable.shape) == 1:
+            variable.assign(random.normal(0, 0.3, variable.shape))
+        else:
+            variable.assign(variable.numpy() * spread)
+    return model
+
+
+def pictures(count=8, image_shape=SHAPE):
+    """(count, H, W, C) float32 in [0, 1]."""
+    return np.random.default_rng(1).random((count, *image_shape), "float32")
+
+
+def codes(count=6):
+    """(count, LATENT_DIM) float32."""
+    return np.random.default_rng(2).normal(size=(count, LATENT_DIM)).astype("float32")
