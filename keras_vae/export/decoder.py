@@ -10,8 +10,8 @@ def check(model):
     missing = [name for name in _NEEDED if not hasattr(model, name)]
     if missing:
         raise TypeError(
-            f"export needs a keras_vae model (Autoencoder or VAE); received {type(model).__name__}, "
-            f"which has no {', '.join(missing)}."
+            "export needs a keras_vae model (Autoencoder or VAE); received "
+            f"{type(model).__name__}, which has no {', '.join(missing)}."
         )
 
 
@@ -41,8 +41,8 @@ def concrete(function, *specs):
     """Traces a function.
 
     Returns:
-        The ConcreteFunction, and a tf.Module that owns its variables. Without such an owner they
-        do not reach the exported file (a Keras model does not own them in the eyes of tf.saved_model).
+        The ConcreteFunction, and a tf.Module that owns its variables. Without such an owner (a
+        Keras model is none to tf.saved_model) they come up empty in the exported file.
     """
     graph = tf.function(function, input_signature=specs).get_concrete_function()
     owner = tf.Module()
