@@ -6,6 +6,7 @@
 
 import dataclasses
 import difflib
+import importlib
 import os
 import warnings
 from pathlib import Path
@@ -24,6 +25,7 @@ LICENCES = {
 }
 BINARIZATIONS = (None, "dynamic")
 VALIDATION_IMAGES = 5000
+RETRIES = 4  # of a download, within about 3 s
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,6 +204,8 @@ def _builder(tfds, name):
         ) from error
     if builder.info.splits:
         return builder
+    downloader = importlib.import_module("tensorflow_datasets.core.download.downloader")
+    downloader.MAX_RETRIES = RETRIES  # tfds's own ten wait for 200 s where there is no network
     try:
         builder.download_and_prepare()
     except Exception as error:  # tfds lets the error of whichever layer failed through

@@ -57,8 +57,11 @@ def pairs(originals, reconstructions, columns=10, scale=1):
     reconstructions = np.asarray(reconstructions, "float32")
     originals = np.asarray(originals, "float32").reshape(reconstructions.shape)
     columns = min(columns, len(originals))
+    blanks = np.full((-len(originals) % columns, *originals.shape[1:]), BACKGROUND / 255)
+    originals = np.concatenate([originals, blanks])
+    reconstructions = np.concatenate([reconstructions, blanks])
     rows = []
-    for start in range(0, len(originals) - columns + 1, columns):
+    for start in range(0, len(originals), columns):
         rows += [originals[start : start + columns], reconstructions[start : start + columns]]
     return grid(np.concatenate(rows), columns, scale)
 

@@ -31,6 +31,8 @@ def prepare_inputs(x, y, image_shape, likelihood):
     if not hasattr(x, "__array__"):
         return x, y  # a generator: looking at it would use it up, the step checks its shapes
     x = as_images(x, image_shape, "x")
+    if not len(x):
+        raise ValueError("x holds no images.")
     _check_finite(x, "x")
     if y is None:
         likelihood.check(x)
@@ -49,6 +51,9 @@ def as_images(values, image_shape, name):
     Raises:
         ValueError: the rank or the shape is not the model's.
     """
+    if isinstance(values, tf.Tensor) and values.shape.rank is None:
+        # A graph that Keras made for batches with and without a channel axis.
+        return tf.cast(tf.reshape(values, (-1, *image_shape)), tf.float32)
     shape = tuple(values.shape)
     height, width, channels = image_shape
     if len(shape) == 3 and channels == 1:

@@ -103,9 +103,7 @@ class ImageModel(keras.Model):
         with tf.GradientTape() as tape:
             terms = self.terms(x, y, training=True)
             means, count = self._global_means(terms, weight)
-            loss = means["loss"]  # this replica's share: shares and gradients add up
-            if self.losses:  # the layers' own regularisation
-                loss += tf.add_n(self.losses) / self.distribute_strategy.num_replicas_in_sync
+            loss = self._regularised(means["loss"])  # a share: shares and gradients add up
             scaled = self.optimizer.scale_loss(loss)
         variables = self.trainable_variables
         self.optimizer.apply(tape.gradient(scaled, variables), variables)
@@ -113,7 +111,14 @@ class ImageModel(keras.Model):
 
     def test_step(self, data):
         x, y, weight = self._unpack(data)
-        return self._track(*self._global_means(self.terms(x, y, training=False), weight))
+        means, count = self._global_means(self.terms(x, y, training=False), weight)
+        return self._track({**means, "loss": self._regularised(means["loss"])}, count)
+
+    def _regularised(self, loss):
+        """A replica's share of the loss with its share of what the layers themselves add."""
+        if not self.losses:
+            return loss
+        return loss + tf.add_n(self.losses) / self.distribute_strategy.num_replicas_in_sync
 
     def _unpack(self, data):
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -151,6 +156,8 @@ class ImageModel(keras.Model):
             FloatingPointError: the loss became NaN or infinite.
         """
         x, y = checks.prepare_inputs(x, y, self.image_shape, self.likelihood_family)
+        if y is None and kwargs.get("sample_weight") is not None:
+            y = x  # Keras drops the weights of data without a target
         if validation_data is not None:
             validation_data = self._prepare_validation(validation_data)
         if isinstance(x, tf.data.Dataset):
@@ -160,17 +167,21 @@ class ImageModel(keras.Model):
         return super().fit(x, y, validation_data=validation_data, callbacks=callbacks, **kwargs)
 
     def _prepare_validation(self, data):
-        if not isinstance(data, tuple):
+        if not isinstance(data, (tuple, list)):
             data = (data,)
         x, y = checks.prepare_inputs(
             data[0], data[1] if len(data) > 1 else None, self.image_shape, self.likelihood_family
         )
-        return x if y is None and len(data) < 3 else (x, y, *data[2:])
+        if len(data) > 2:
+            return x, x if y is None else y, data[2]  # Keras drops weights without a target
+        return x if y is None else (x, y)
 
     def evaluate(self, x=None, y=None, **kwargs):
         """As in Keras; the trackers over x, in nats per image."""
         if not kwargs.get("_use_cached_eval_dataset"):
             x, y = checks.prepare_inputs(x, y, self.image_shape, self.likelihood_family)
+            if y is None and kwargs.get("sample_weight") is not None:
+                y = x  # Keras drops the weights of data without a target
         return super().evaluate(x, y, **kwargs)
 
     def predict(self, x, **kwargs):
@@ -202,6 +213,13 @@ class ImageModel(keras.Model):
     def reconstruct(self, images, batch_size=256):
         """(N, H, W, C) or (N, H, W) images -> (N, H, W, C) pixel means in [0, 1]."""
         return self.decode(self.encode(images, batch_size), batch_size)
+
+    def export(self, filepath, format="tf_saved_model", *, input_signature=None, **kwargs):
+        """As in Keras; the artefact maps (N, H, W, C) images to their reconstructions."""
+        if input_signature is None:  # Keras would ask for a call first, which fit does not make
+            shape = (None, *self.image_shape)
+            input_signature = [keras.InputSpec(shape=shape, dtype="float32")]
+        super().export(filepath, format=format, input_signature=input_signature, **kwargs)
 
     # ---- saving ---------------------------------------------------------------------------------
 
