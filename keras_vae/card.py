@@ -82,8 +82,8 @@ def render(metadata):
         "## Training",
         "",
         f"`keras-vae train {name} --output DIR` repeats it from [recipe.py](recipe.py): "
-        f"{training['epochs']} epochs over {data['train_images']:,} images of {shape} in batches "
-        f"of {training['batch_size']}, {training['seconds'] / 60:.1f} minutes on "
+        f"{_count(training['epochs'], 'epoch')} over {data['train_images']:,} images of {shape} in batches "
+        f"of {training['batch_size']}, {_duration(training['seconds'])} on "
         f"{training['cpus']} processors, seed {training['seed']}.",
         "",
         *_expected(metadata),
@@ -112,7 +112,7 @@ def table(entries):
         Markdown table, one row an entry.
     """
     lines = [
-        "| entry | parameters | code | nll (nats) | ELBO (nats) | mse | PCA's mse | minutes |",
+        "| entry | parameters | code | nll (nats) | ELBO (nats) | mse | PCA's mse | training |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for entry in entries:
@@ -122,7 +122,7 @@ def table(entries):
             f"| [{name}](zoo/{name}/README.md) | {entry['parameters']:,} | {entry['latent_dim']} "
             f"| {_cell(numbers, 'nll_nats', '.2f')} | {_cell(numbers, 'elbo_nats', '.2f')} "
             f"| {_cell(numbers, 'mse', '.5f')} | {_cell(numbers, 'pca_mse', '.5f')} "
-            f"| {entry['training']['seconds'] / 60:.1f} |"
+            f"| {_duration(entry['training']['seconds'])} |"
         )
     return "\n".join(lines)
 
@@ -155,6 +155,14 @@ def _number(metadata, key):
 
 def _cell(numbers, key, form):
     return format(numbers[key], form) if key in numbers else ""
+
+
+def _count(number, thing):
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def _duration(seconds):
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
 def _expected(metadata):

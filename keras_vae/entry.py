@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_vae import __version__, card, data, models, plot
+from keras_vae import __version__, card, data, models, plot, recipe
 
 FILES = (
     "recipe.py",
@@ -34,10 +34,11 @@ def check(folder):
         f"`keras-vae train {folder.name} --output DIR`."
     )
     published = metadata(folder)
-    for file in HASHED:
+    for file in FILES:
         if not (folder / file).is_file():
             raise FileNotFoundError(f"{str(folder / file)!r} is missing. {remedy}")
-        if _sha256(folder / file) != published["sha256"].get(file):
+    for file in HASHED:
+        if _sha256(folder / file) != published.get("sha256", {}).get(file):
             raise ValueError(
                 f"{str(folder / file)!r} is not the published file: its SHA-256 differs from the "
                 f"one in metadata.json. {remedy}"
@@ -63,28 +64,48 @@ def check_target(folder):
         )
 
 
+def read_config(folder):
+    """config.json: {"builder": name, "arguments": all its arguments, as Python values}."""
+    config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+    return {**config, "arguments": _from_json(config["arguments"])}
+
+
 def build(folder):
     """The model that config.json describes, with fresh weights."""
-    config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
-    return models.build(config["builder"], **_from_json(config["arguments"]))
+    config = read_config(folder)
+    return models.build(config["builder"], **config["arguments"])
 
 
 def write(run, folder, recipe_file):
-    """Writes the seven files of a finished run into an empty folder."""
-    model, recipe = run.model, run.recipe
-    if Path(recipe_file).is_file():
-        shutil.copyfile(recipe_file, folder / "recipe.py")
+    """Writes the seven files of a finished run into an empty folder.
+
+    Args:
+        run: recipe.Run.
+        folder: Path.
+        recipe_file: recipe.py to copy, or None to write one.
+
+    Raises:
+        ValueError: the recipe file describes another training than the run's.
+    """
+    if recipe_file is None:
+        (folder / "recipe.py").write_text(_recipe_source(run.recipe), encoding="utf-8")
     else:
-        (folder / "recipe.py").write_text(_recipe_source(recipe))
-    arguments = models.bind(recipe.builder, run.arguments)
-    _write_json(
-        folder / "config.json", {"builder": recipe.builder, "arguments": _to_json(arguments)}
-    )
-    model_without_slots = models.build(recipe.builder, **run.arguments)
-    model_without_slots.set_weights(model.get_weights())
-    model_without_slots.save_weights(folder / "model.weights.h5")
+        difference = recipe_difference(recipe_file, run)
+        if difference:
+            raise ValueError(
+                f"{str(recipe_file)!r} is not the recipe of this run: {difference}. Publish into "
+                "another folder, or give the right recipe_file."
+            )
+        shutil.copyfile(recipe_file, folder / "recipe.py")
+    builder = run.recipe.builder
+    arguments = _to_json(models.bind(builder, run.arguments))
+    _write_json(folder / "config.json", {"builder": builder, "arguments": arguments})
+    weights = run.model.get_weights()
+    fresh = build(folder)  # without the slots of an optimizer; and what config.json says is tried
+    fresh.set_weights(weights)
+    fresh.save_weights(folder / "model.weights.h5")
     z = _codes(run, GOLDEN_CODES, seed=7)
-    np.savez_compressed(folder / "golden.npz", z=z, pixels=model.decode(z))
+    np.savez_compressed(folder / "golden.npz", z=z, pixels=fresh.decode(z))
     plot.save(_picture(run), folder / "samples.png")
     described = _describe(run)
     (folder / "README.md").write_text(card.render(described), encoding="utf-8")
@@ -92,32 +113,41 @@ def write(run, folder, recipe_file):
     _write_json(folder / "metadata.json", described)
 
 
+def recipe_difference(path, run):
+    """In which field a recipe file would not repeat a run; None where it would."""
+    told, done = (_to_json(dict(vars(r))) for r in (recipe.load(path), run.recipe))
+    for key, value in done.items():
+        if key not in ("expected", "tolerance") and told[key] != value:
+            return f"{key} is {told[key]!r} there and {value!r} in the run"
+    return None
+
+
 def _describe(run):
-    recipe, splits = run.recipe, run.data
+    done, splits = run.recipe, run.data
     return {
-        "name": recipe.name,
+        "name": done.name,
         "kind": type(run.model).__name__,
-        "builder": recipe.builder,
+        "builder": done.builder,
         "latent_dim": run.model.latent_dim,
         "parameters": run.model.count_params(),
         "decoder_parameters": run.model.decoder.count_params(),
         "numbers": run.numbers,
-        "expected": recipe.expected,
-        "tolerance": recipe.tolerance,
+        "expected": done.expected,
+        "tolerance": done.tolerance,
         "data": {
             "name": splits.name,
             "licence": data.LICENCES.get(splits.name, "not known to keras_vae"),
             "image_shape": list(splits.image_shape),
-            "binarize": recipe.binarize,
+            "binarize": done.binarize,
             "train_images": len(splits.train),
             "validation_images": len(splits.validation),
             "test_images": len(splits.test),
         },
         "training": {
-            "epochs": recipe.epochs,
-            "batch_size": recipe.batch_size,
+            "epochs": done.epochs,
+            "batch_size": done.batch_size,
             "seconds": round(run.seconds, 1),
-            "seed": recipe.seed,
+            "seed": done.seed,
             "cpus": os.cpu_count(),
         },
         "versions": {
@@ -135,8 +165,10 @@ def _codes(run, count, seed):
     """(count, D): draws from the prior, or from a normal fitted to an autoencoder's codes."""
     if hasattr(run.model, "prior"):
         return np.asarray(run.model.prior.sample(count, seed=np.array([0, seed], "int32")))
-    codes = run.model.encode(data.pixels(run.data.train)[:5000])
-    draw = np.random.default_rng(seed).multivariate_normal(codes.mean(0), np.cov(codes.T), count)
+    some = data.Split("train", run.data.train.images[:5000])
+    codes = run.model.encode(data.pixels(some, run.recipe.binarize, run.recipe.seed))
+    covariance = np.atleast_2d(np.cov(codes.astype("float64"), rowvar=False))
+    draw = np.random.default_rng(seed).multivariate_normal(codes.mean(axis=0), covariance, count)
     return draw.astype("float32")
 
 
@@ -144,20 +176,33 @@ def _picture(run):
     """8x8 samples beside four rows of test images over their reconstructions, uint8."""
     images = data.pixels(run.data.test, run.recipe.binarize, run.recipe.seed)[:32]
     columns = min(8, len(images))
-    samples = run.model.decode(_codes(run, len(images) // columns * columns * 2, seed=1))
-    left = plot.grid(samples, columns)
-    right = plot.pairs(images, run.model.reconstruct(images), columns)
+    images = images[: len(images) // columns * columns]
+    samples = run.model.decode(_codes(run, 2 * len(images), seed=1))
     scale = max(1, 32 // run.model.image_shape[0])
-    gap = np.full((left.shape[0], 8, left.shape[2]), 255, "uint8")
-    return np.concatenate([left, gap, right], axis=1).repeat(scale, 0).repeat(scale, 1)
+    left = plot.grid(samples, columns, scale)
+    right = plot.pairs(images, run.model.reconstruct(images), columns, scale)
+    gap = np.full((left.shape[0], 24, left.shape[2]), 255, "uint8")
+    return np.concatenate([left, gap, right], axis=1)
 
 
-def _recipe_source(recipe):
-    fields = "".join(f"    {key}={value!r},\n" for key, value in vars(recipe).items())
+def _recipe_source(done):
+    """recipe.py of a run that was not started from one."""
+    fields = "".join(f"    {key}={_code(value)},\n" for key, value in vars(done).items())
+    imports = "import keras\n\n" if "keras.saving" in fields else ""
     return (
-        f'"""How {recipe.name} was trained; `keras-vae train recipe.py --output DIR` repeats it."""'
-        f"\n\nfrom keras_vae.recipe import Recipe\n\nRECIPE = Recipe(\n{fields})\n"
+        f'"""How {done.name} was trained; `keras-vae train recipe.py --output DIR` repeats it."""'
+        f"\n\n{imports}from keras_vae.recipe import Recipe\n\nRECIPE = Recipe(\n{fields})\n"
     )
+
+
+def _code(value):
+    """A value as Python; families and objectives through Keras's own description of them."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key!r}: {_code(item)}" for key, item in value.items()) + "}"
+    described = _to_json(value)
+    if isinstance(described, dict):
+        return f"keras.saving.deserialize_keras_object({described!r})"
+    return repr(value)
 
 
 def swap(aside, folder):
@@ -165,7 +210,11 @@ def swap(aside, folder):
     if folder.is_dir():
         old = aside.with_name(aside.name + ".old")
         folder.rename(old)
-        aside.rename(folder)
+        try:
+            aside.rename(folder)
+        except BaseException:
+            old.rename(folder)
+            raise
         shutil.rmtree(old)
     else:
         aside.rename(folder)

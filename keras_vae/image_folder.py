@@ -9,10 +9,15 @@ from keras_vae.data import Data, Split
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 DEFAULT_SIDE = 32
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+FEWEST = 10
 
 
 def load(folder, image_shape=None, seed=0):
     """Reads every picture below a folder.
+
+    Pictures are turned as their EXIF data say, 16-bit ones are scaled to 8 bits, and transparent
+    ones are laid on white unless four channels are asked for.
 
     Args:
         folder: searched with its subfolders, in the order of the paths.
@@ -26,61 +31,89 @@ def load(folder, image_shape=None, seed=0):
 
     Raises:
         FileNotFoundError: no such folder.
-        ValueError: fewer than ten pictures that can be read.
+        ValueError: an image_shape that pictures cannot have, or fewer than ten pictures that can be
+            read.
 
     Warns:
         For each file that is corrupt, which is skipped; and once for pictures that were resized.
     """
-    from PIL import Image
-
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"No folder at {str(folder)!r}.")
-    paths = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SUFFIXES]
-    pictures, kept = [], []
+    height, width, channels = _checked_shape(image_shape)
+    paths = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SUFFIXES and p.is_file()]
+    pictures, kept, resized = [], [], 0
     for path in paths:
         try:
-            with Image.open(path) as picture:
-                picture.load()
-                pictures.append(_without_palette(picture))
-            kept.append(path)
+            picture, size = _read(path, (width, height))
         except Exception as error:  # Pillow raises a dozen kinds for broken files
             warnings.warn(f"Skipped {path}: {type(error).__name__}: {error}", stacklevel=2)
-    if len(pictures) < 10:
+            continue
+        pictures.append(picture)
+        kept.append(path)
+        resized += size != (width, height)
+    if len(pictures) < FEWEST:
         raise ValueError(
             f"{str(folder)!r} holds {len(pictures)} readable pictures ({len(paths)} files with a "
-            f"suffix of {', '.join(SUFFIXES)}); a model needs at least 10, better thousands."
+            f"suffix of {', '.join(SUFFIXES)}); a model needs at least {FEWEST}, better thousands."
         )
-    if image_shape is None:
-        grey = all(picture.mode == "L" for picture in pictures)
-        image_shape = (DEFAULT_SIDE, DEFAULT_SIDE, 1 if grey else 3)
-    images = np.stack([_fit(picture, image_shape) for picture in pictures])
-    resized = sum(picture.size != (image_shape[1], image_shape[0]) for picture in pictures)
     if resized:
-        warnings.warn(
-            f"Resized {resized} of {len(pictures)} pictures to {image_shape[0]}x{image_shape[1]}.",
-            stacklevel=2,
-        )
+        note = f"Resized {resized} of {len(pictures)} pictures to {height}x{width}."
+        warnings.warn(note, stacklevel=2)
+    channels = channels or (1 if all(picture.mode == "L" for picture in pictures) else 3)
+    images = np.stack([_with_channels(picture, channels) for picture in pictures])
     return _split(str(folder), images, _labels(folder, kept), seed)
 
 
-def _without_palette(picture):
-    if picture.mode in ("L", "RGB", "RGBA"):
-        return picture.copy()
-    if picture.mode in ("1", "I", "I;16", "F"):
-        return picture.convert("L")
-    return picture.convert("RGBA" if "transparency" in picture.info else "RGB")
+def _checked_shape(image_shape):
+    """(H, W, C); C is None where the pictures decide."""
+    if image_shape is None:
+        return DEFAULT_SIDE, DEFAULT_SIDE, None
+    shape = tuple(image_shape)
+    whole = all(isinstance(size, int) and size > 0 for size in shape)
+    if len(shape) != 3 or not whole or shape[2] not in MODES:
+        raise ValueError(
+            "image_shape must be (H, W, C) of positive integers, C of 1, 3 or 4; received "
+            f"{image_shape}."
+        )
+    return shape
 
 
-def _fit(picture, image_shape):
+def _read(path, size):
+    """The picture in `size` (W, H), of mode L, RGB or RGBA; and the size that it had."""
     from PIL import Image, ImageOps
 
-    height, width, channels = image_shape
-    modes = {1: "L", 3: "RGB", 4: "RGBA"}
-    if channels not in modes:
-        raise ValueError(f"Pictures have 1, 3 or 4 channels; received image_shape={image_shape}.")
-    fitted = ImageOps.fit(picture.convert(modes[channels]), (width, height), Image.Resampling.BOX)
-    return np.asarray(fitted, "uint8").reshape(image_shape)
+    with Image.open(path) as file:
+        picture = _eight_bits(ImageOps.exif_transpose(file))
+        fitted = ImageOps.fit(picture, size, Image.Resampling.BOX)  # now: photos fill the memory
+        return fitted, picture.size
+
+
+def _eight_bits(picture):
+    from PIL import Image
+
+    mode = picture.mode
+    if mode in ("L", "RGB", "RGBA") and "transparency" not in picture.info:
+        return picture
+    if mode == "1":
+        return picture.convert("L")
+    if mode == "F" or mode.startswith("I"):  # Pillow's own conversion cuts all above 255 off
+        values = np.asarray(picture, "float64")
+        scale = 255 / 65535 if mode != "F" else 255 if values.max() <= 1 else 1
+        return Image.fromarray(np.clip(np.round(values * scale), 0, 255).astype("uint8"))
+    see_through = mode in ("LA", "La", "PA", "RGBa") or "transparency" in picture.info
+    return picture.convert("RGBA" if see_through else "RGB")
+
+
+def _with_channels(picture, channels):
+    """A picture of mode L, RGB or RGBA -> (H, W, C) uint8."""
+    from PIL import Image
+
+    if picture.mode == "RGBA" and channels != 4:
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture).convert("RGB")
+    array = np.asarray(picture.convert(MODES[channels]), "uint8")
+    return array.reshape(picture.size[1], picture.size[0], channels)
 
 
 def _labels(folder, paths):

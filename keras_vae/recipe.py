@@ -1,15 +1,18 @@
 """A training run as a value: what is trained on what, how, and the numbers it should reach."""
 
 import dataclasses
-import importlib.util
 import json
+import math
 import os
+import runpy
 import time
 from pathlib import Path
 
 import keras
 
 from keras_vae import callbacks, data, evaluate, image_folder, models
+
+_AFTER_TRAINING = ("name", "importance_samples", "expected", "tolerance")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,9 +69,10 @@ class Recipe:
     def misses(self, numbers):
         """Sentences on the expected numbers that a run did not reach within the tolerance."""
         return [
-            f"{key} is {numbers[key]:.6g}, expected {value:.6g} within {self.tolerance[key]:.6g}"
+            f"{key} is {numbers.get(key, math.nan):.6g}, expected {value:.6g} within "
+            f"{self.tolerance[key]:.6g}"
             for key, value in self.expected.items()
-            if abs(numbers[key] - value) > self.tolerance[key]
+            if not abs(numbers.get(key, math.nan) - value) <= self.tolerance[key]  # NaN misses too
         ]
 
 
@@ -103,12 +107,10 @@ def load(path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"No recipe at {str(path)!r}; it is a Python file with a RECIPE.")
-    spec = importlib.util.spec_from_file_location("keras_vae_recipe", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not isinstance(getattr(module, "RECIPE", None), Recipe):
+    recipe = runpy.run_path(str(path)).get("RECIPE")  # unlike an import it leaves no __pycache__
+    if not isinstance(recipe, Recipe):
         raise ValueError(f"{str(path)!r} does not define RECIPE = keras_vae.recipe.Recipe(...).")
-    return module.RECIPE
+    return recipe
 
 
 def run(recipe, checkpoints=None, verbose="auto"):
@@ -122,11 +124,16 @@ def run(recipe, checkpoints=None, verbose="auto"):
 
     Returns:
         Run.
+
+    Raises:
+        ValueError: the checkpoints are those of another recipe.
     """
     images = load_data(recipe)
     arguments = {"image_shape": images.image_shape, **recipe.arguments}
     keras.utils.set_random_seed(recipe.seed)
     model = _build_trainee(recipe, arguments, len(images.train))
+    if checkpoints is not None:
+        _claim(checkpoints, recipe)
     clock = _Clock(checkpoints)
     model.fit(
         data.batches(
@@ -143,8 +150,9 @@ def run(recipe, checkpoints=None, verbose="auto"):
         callbacks=[*_training_callbacks(recipe, checkpoints), clock],
         verbose=verbose,
     )
+    weights = model.get_weights()  # before the next line: a prior given as an instance is shared
     trained = models.build(recipe.builder, **arguments)  # without the slots of the optimizer
-    trained.set_weights(model.get_weights())
+    trained.set_weights(weights)
     trained.compile(keras.optimizers.Adam(recipe.learning_rate))
     numbers = measure(trained, images, recipe, progress=verbose != 0)
     return Run(recipe, arguments, trained, images, numbers, clock.seconds)
@@ -156,14 +164,19 @@ def measure(model, images, recipe, progress=True):
     numbers = evaluate.report(model, test, recipe.importance_samples, recipe.seed, progress)
     if not hasattr(model, "prior"):
         train = data.pixels(images.train, recipe.binarize, recipe.seed)
-        numbers["pca_mse"] = evaluate.pca_mse(train, test, model.latent_dim)
+        components = min(model.latent_dim, len(train), test[0].size)  # PCA can have no more
+        numbers["pca_mse"] = evaluate.pca_mse(train, test, components)
     return numbers
 
 
 def load_data(recipe):
-    """The data of a recipe: a folder of pictures, or a data set by name."""
+    """The data of a recipe: a folder of pictures, or a data set by name.
+
+    A name of `data.NAMES` is never a folder; write `./mnist` for a folder of that name.
+    """
     shape = recipe.arguments.get("image_shape")
-    if os.path.isdir(recipe.data):
+    is_path = Path(recipe.data).name != recipe.data
+    if is_path or (recipe.data not in data.NAMES and os.path.isdir(recipe.data)):
         return image_folder.load(recipe.data, shape)
     return data.load(recipe.data, shape)
 
@@ -196,9 +209,32 @@ def _training_callbacks(recipe, checkpoints):
     if checkpoints is not None:
         folder = os.path.join(checkpoints, "state")
         os.makedirs(folder, exist_ok=True)
-        chosen.append(keras.callbacks.BackupAndRestore(folder, delete_checkpoint=False))
+        chosen.append(  # two states: a process that is killed while it writes leaves the older one
+            keras.callbacks.BackupAndRestore(
+                folder, double_checkpoint=True, delete_checkpoint=False
+            )
+        )
         chosen.append(keras.callbacks.CSVLogger(os.path.join(checkpoints, "log.csv"), append=True))
     return chosen
+
+
+def _claim(checkpoints, recipe):
+    """Notes whose the checkpoints are; raises ValueError where they are another recipe's."""
+    path = Path(checkpoints) / "recipe.json"
+    fields = {key: value for key, value in vars(recipe).items() if key not in _AFTER_TRAINING}
+    described = json.loads(json.dumps(fields, default=keras.saving.serialize_keras_object))
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(described, indent=2))
+        return
+    before = json.loads(path.read_text())
+    changed = [key for key in described if described[key] != before.get(key)]
+    if changed:
+        raise ValueError(
+            f"{str(checkpoints)!r} holds the checkpoints of another recipe: {changed[0]} is "
+            f"{described[changed[0]]!r} here and {before.get(changed[0])!r} there. Choose another "
+            "folder, or remove this one to start anew."
+        )
 
 
 class _Clock(keras.callbacks.Callback):

@@ -22,7 +22,8 @@ def shelf():
 
 def names():
     """Sorted names of the pretrained models."""
-    return sorted(path.parent.name for path in shelf().glob("*/metadata.json"))
+    entries = (path.parent.name for path in shelf().glob("*/metadata.json"))
+    return sorted(name for name in entries if not name.startswith("."))  # those are being written
 
 
 def info(name):
@@ -44,7 +45,7 @@ def locate(name):
     Raises:
         ValueError: neither an entry nor a folder of one.
     """
-    if name in names():
+    if str(name) in names():
         return shelf() / name
     folder = Path(name)
     if (folder / "metadata.json").is_file():
@@ -95,20 +96,26 @@ def publish(run, folder, recipe_file=None):
     Args:
         run: recipe.Run.
         folder: of the entry; an existing one must be an entry, or hold nothing but a recipe.
-        recipe_file: recipe.py to copy; by default the folder's own, else one is written.
+        recipe_file: recipe.py to copy, which must be that of the run. By default the folder's own
+            is kept; an entry that is replaced by another training gets a new one.
 
     Returns:
         Path of the folder.
 
     Raises:
         FileExistsError: the folder holds something else.
+        ValueError: the recipe file is not that of the run.
     """
-    folder = Path(folder)
+    folder = Path(folder).resolve()
     entry.check_target(folder)
+    own = folder / "recipe.py"
+    if recipe_file is None and own.is_file():
+        replaced = (folder / "metadata.json").is_file() and entry.recipe_difference(own, run)
+        recipe_file = None if replaced else own
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        entry.write(run, aside, recipe_file or folder / "recipe.py")
+        entry.write(run, aside, recipe_file)
         entry.swap(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import os
+import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -39,3 +40,38 @@ def set_policy():
     before = keras.config.dtype_policy()
     yield keras.config.set_dtype_policy
     keras.config.set_dtype_policy(before)
+
+
+@pytest.fixture(scope="session")
+def tiny_run():
+    """A finished run of a VAE on digits that took a second: for what happens to runs."""
+    from keras_vae import recipe
+
+    tiny = recipe.Recipe(
+        name="dense_vae_tiny",
+        data="digits",
+        builder="dense_vae",
+        arguments={"latent_dim": 3, "hidden_units": (12,)},
+        binarize="dynamic",
+        epochs=1,
+        batch_size=32,
+        learning_rate=1e-2,
+        ema_momentum=None,
+        importance_samples=2,
+        expected={"nll_nats": 30.0},
+        tolerance={"nll_nats": 30.0},
+    )
+    return recipe.run(tiny, verbose=0)
+
+
+@pytest.fixture(scope="session")
+def tiny_entry(tiny_run, tmp_path_factory):
+    """The tiny run as an entry. Tests that change files change a copy: `entry_copy`."""
+    from keras_vae import zoo
+
+    return zoo.publish(tiny_run, tmp_path_factory.mktemp("shelf") / "dense_vae_tiny")
+
+
+@pytest.fixture
+def entry_copy(tiny_entry, tmp_path):
+    return shutil.copytree(tiny_entry, tmp_path / tiny_entry.name)

@@ -1,0 +1,224 @@
+"""Recipes: what they refuse, what a run gives, and how an interrupted one goes on."""
+
+import csv
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_vae import data, recipe
+
+
+def tiny(**fields):
+    return recipe.Recipe(
+        **{
+            "name": "dense_vae_tiny",
+            "data": "digits",
+            "builder": "dense_vae",
+            "arguments": {"latent_dim": 2, "hidden_units": (8,)},
+            "binarize": "dynamic",
+            "epochs": 1,
+            "batch_size": 256,
+            "importance_samples": 2,
+            **fields,
+        }
+    )
+
+
+class TestWhatARecipeRefuses:
+    def test_unknown_builder_names_the_nearest(self):
+        with pytest.raises(ValueError, match=r"Unknown builder 'conv_vea'.*'conv_vae'"):
+            tiny(builder="conv_vea")
+
+    def test_unknown_argument_of_the_builder(self):
+        with pytest.raises(ValueError, match="Unknown argument of dense_vae 'latent_dims'"):
+            tiny(arguments={"latent_dims": 2})
+
+    @pytest.mark.parametrize("field", ["epochs", "batch_size", "learning_rate"])
+    def test_numbers_that_must_be_positive(self, field):
+        with pytest.raises(ValueError, match=f"{field} must be above 0; received 0"):
+            tiny(**{field: 0})
+
+    def test_an_expected_number_without_a_tolerance(self):
+        with pytest.raises(ValueError, match="must name the same numbers"):
+            tiny(expected={"nll_nats": 20.0})
+
+    def test_it_does_not_change_after_it_was_made(self):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            tiny().epochs = 3
+
+
+class TestMisses:
+    wanted = tiny(expected={"nll_nats": 20.0}, tolerance={"nll_nats": 0.5})
+
+    def test_a_number_within_the_tolerance_is_none(self):
+        assert self.wanted.misses({"nll_nats": 20.4}) == []
+
+    @pytest.mark.parametrize("value", [20.6, 19.4, float("nan")])
+    def test_a_number_outside_is_told_with_both_values(self, value):
+        (sentence,) = self.wanted.misses({"nll_nats": value})
+        assert sentence == f"nll_nats is {value:.6g}, expected 20 within 0.5"
+
+    def test_a_number_that_was_not_measured_is_missed(self):
+        assert len(self.wanted.misses({"mse": 0.1})) == 1
+
+
+class TestLoad:
+    def test_reads_recipe_and_leaves_no_bytecode(self, tmp_path):
+        path = tmp_path / "recipe.py"
+        path.write_text(
+            "from keras_vae.recipe import Recipe\n"
+            "RECIPE = Recipe(name='a_b', data='digits', builder='conv_ae', epochs=3)\n"
+        )
+        assert recipe.load(path).epochs == 3
+        assert [p.name for p in tmp_path.iterdir()] == ["recipe.py"]
+
+    def test_no_file(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"No recipe at .*nowhere\.py"):
+            recipe.load(tmp_path / "nowhere.py")
+
+    def test_a_file_without_recipe(self, tmp_path):
+        (tmp_path / "recipe.py").write_text("RECIPE = {'epochs': 3}\n")
+        with pytest.raises(ValueError, match="does not define RECIPE"):
+            recipe.load(tmp_path / "recipe.py")
+
+
+class TestData:
+    def test_a_folder_named_like_a_data_set_does_not_take_its_place(self, tmp_path, monkeypatch):
+        (tmp_path / "digits").mkdir()
+        monkeypatch.chdir(tmp_path)
+        assert len(recipe.load_data(tiny()).test) == 300
+
+    def test_a_path_to_no_folder_is_not_taken_for_a_name(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="No folder at"):
+            recipe.load_data(tiny(data=str(tmp_path / "pictures")))
+
+    def test_image_shape_of_the_arguments_resizes(self):
+        wanted = tiny(arguments={"image_shape": (4, 4, 1)})
+        assert recipe.load_data(wanted).image_shape == (4, 4, 1)
+
+
+class TestRun:
+    def test_model_is_compiled_in_float32_without_slots(self, tiny_run):
+        assert tiny_run.model.optimizer is not None
+        assert not tiny_run.model.optimizer.built
+        assert {v.dtype for v in tiny_run.model.trainable_variables} == {"float32"}
+
+    def test_numbers_are_of_the_test_images_with_their_sample_count(self, tiny_run):
+        assert tiny_run.numbers["images"] == len(tiny_run.data.test)
+        assert tiny_run.numbers["importance_samples"] == 2
+        assert tiny_run.numbers["nll_nats"] < 64 * np.log(2)  # better than a fair coin per pixel
+
+    def test_image_shape_comes_from_the_data(self, tiny_run):
+        assert tiny_run.arguments["image_shape"] == (8, 8, 1)
+
+    def test_seconds_are_those_of_training(self, tiny_run):
+        assert 0 < tiny_run.seconds < 600
+
+    def test_weights_are_the_moving_average_where_it_is_asked_for(self):
+        one_step = {"batch_size": 1297, "cosine_decay": False}
+        first = recipe.run(tiny(**one_step, ema_momentum=None), verbose=0)
+        # The average starts at the first step's weights; with a momentum of 1 it stays there.
+        still = recipe.run(tiny(**one_step, ema_momentum=1.0, epochs=3), verbose=0)
+        moved = recipe.run(tiny(**one_step, ema_momentum=None, epochs=3), verbose=0)
+        for one, average, last in zip(*(r.model.get_weights() for r in (first, still, moved))):
+            np.testing.assert_allclose(average, one, atol=1e-6)
+            assert abs(last - one).max() > 1e-4
+
+    def test_half_precision_is_for_training_only_and_the_policy_comes_back(self):
+        run = recipe.run(tiny(dtype_policy="mixed_bfloat16", warmup_epochs=0.5), verbose=0)
+        assert keras.config.dtype_policy().name == "float32"
+        assert run.model.decoder.compute_dtype == "float32"
+        assert np.isfinite(run.numbers["nll_nats"])
+
+    def test_policy_comes_back_when_building_fails(self):
+        with pytest.raises(ValueError, match="latent_dim"):
+            recipe.run(tiny(dtype_policy="mixed_bfloat16", arguments={"latent_dim": 0}), verbose=0)
+        assert keras.config.dtype_policy().name == "float32"
+
+    def test_autoencoder_is_measured_beside_pca(self):
+        wanted = tiny(
+            builder="dense_ae", binarize=None, arguments={"latent_dim": 70, "hidden_units": (8,)}
+        )
+        numbers = recipe.run(wanted, verbose=0).numbers
+        assert numbers["pca_mse"] < 1e-6  # 64 components rebuild 64 pixels; 70 there cannot be
+        assert "nll_nats" not in numbers
+
+
+class Spy(keras.callbacks.Callback):
+    """What each epoch starts from; raises KeyboardInterrupt before the epoch `stop`."""
+
+    def __init__(self, stop=None):
+        super().__init__()
+        self.stop, self.epochs, self.slots = stop, [], None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.stop:
+            self.slots = [np.array(v) for v in self.model.optimizer.variables]
+            raise KeyboardInterrupt
+        if not self.epochs:
+            self.slots = [np.array(v) for v in self.model.optimizer.variables]
+        self.epochs.append(epoch)
+
+
+def run_spied(monkeypatch, wanted, checkpoints, stop=None):
+    spy, original = Spy(stop), recipe._training_callbacks
+    with monkeypatch.context() as patch:
+        patch.setattr(recipe, "_training_callbacks", lambda *a: [*original(*a), spy])
+        patch.setattr(recipe, "measure", lambda *a, **k: {})
+        if stop is None:
+            return spy, recipe.run(wanted, checkpoints, verbose=0)
+        with pytest.raises(KeyboardInterrupt):
+            recipe.run(wanted, checkpoints, verbose=0)
+        return spy, None
+
+
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path, monkeypatch):
+    wanted, steps = tiny(epochs=4, warmup_epochs=2), -(-1297 // 256)
+    before, _ = run_spied(monkeypatch, wanted, tmp_path, stop=2)
+    spent = json.loads((tmp_path / "seconds.json").read_text())
+    assert before.epochs == [0, 1]
+    assert spent["epochs"] == 2
+
+    after, run = run_spied(monkeypatch, wanted, tmp_path)
+    assert after.epochs == [2, 3]
+    assert int(after.slots[0]) == 2 * steps  # the optimizer's iterations
+    for kept, restored in zip(before.slots, after.slots):
+        np.testing.assert_array_equal(kept, restored)
+    assert json.loads((tmp_path / "seconds.json").read_text())["epochs"] == 4
+    assert run.seconds > spent["seconds"] > 0
+    with open(tmp_path / "log.csv", newline="") as file:
+        assert [int(row["epoch"]) for row in csv.DictReader(file)] == [0, 1, 2, 3]
+
+    finished, again = run_spied(monkeypatch, wanted, tmp_path)  # nothing is left to do
+    assert finished.epochs == []
+    assert again.seconds == run.seconds
+    for first, second in zip(run.model.get_weights(), again.model.get_weights()):
+        np.testing.assert_array_equal(first, second)
+
+    latest = tmp_path / "state" / "latest.weights.h5"
+    latest.write_bytes(latest.read_bytes()[:1000])  # the process was killed while it wrote
+    rescued, _ = run_spied(monkeypatch, wanted, tmp_path)
+    assert rescued.epochs == [3]
+
+
+def test_checkpoints_of_another_recipe_are_refused(tmp_path):
+    recipe._claim(tmp_path, tiny())
+    recipe._claim(tmp_path, tiny(expected={"mse": 0.1}, tolerance={"mse": 0.1}))  # told afterwards
+    with pytest.raises(ValueError, match=r"another recipe: learning_rate is 0\.5 here and 0\.001"):
+        recipe.run(tiny(learning_rate=0.5), tmp_path, verbose=0)
+
+
+def test_test_images_are_binarised_once_for_all_measurements(tiny_run):
+    first = recipe.measure(tiny_run.model, tiny_run.data, tiny_run.recipe, progress=False)
+    assert first == tiny_run.numbers
+    grey = recipe.measure(
+        tiny_run.model,
+        tiny_run.data,
+        dataclasses.replace(tiny_run.recipe, binarize=None),
+        progress=False,
+    )
+    assert grey["nll_nats"] != first["nll_nats"]
+    assert data.pixels(tiny_run.data.test, "dynamic", 0).max() == 1
