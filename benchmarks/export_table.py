@@ -21,34 +21,19 @@ FIRST_PAGE_ENTRY = "conv_vae_mnist"
 
 
 def rows_of(name, folder):
-    """Exports one entry in every format; rows of `export.verify`, with `entry` and `format`."""
+    """Exports one entry in every format; rows of `export.verify`."""
     model = zoo.load(name)
     images = training.calibration_images(name)
     if images is None:
         raise FileNotFoundError(f"The data of {name!r} is not in TFDS_DATA_DIR.")
     saved = folder / f"{name}_saved_model"
     export.saved_model(model, saved)
-    rows = [{**export.verify(saved, model), "format": "SavedModel"}]
+    rows = [export.verify(saved, model)]
     for quantize in export.QUANTIZE:
         path = folder / f"{name}_{quantize or 'float32'}.tflite"
         export.tflite(model, path, quantize, calibration_images=images)
-        rows.append({**export.verify(path, model), "format": f"TFLite {quantize or 'float32'}"})
-    return [{**row, "entry": name} for row in rows]
-
-
-def table(rows):
-    """Rows -> Markdown."""
-    lines = [
-        "| entry | format | KiB | us / image | largest pixel error | mean pixel error | ops |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        lines.append(
-            f"| {row['entry']} | {row['format']} | {row['kib']:.1f} "
-            f"| {row['microseconds_per_image']:.0f} | {row['max_abs_error']:.1e} "
-            f"| {row['mean_abs_error']:.1e} | {row['ops']} |"
-        )
-    return "\n".join(lines)
+        rows.append(export.verify(path, model))
+    return rows
 
 
 def replace(page, rows):
@@ -57,7 +42,7 @@ def replace(page, rows):
     if BEGIN not in text or END not in text:
         raise ValueError(f"{page} has no {BEGIN!r} ... {END!r}.")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    page.write_text(f"{before}{BEGIN}\n{table(rows)}\n{END}{after}", encoding="utf-8")
+    page.write_text(f"{before}{BEGIN}\n{export.table(rows)}{END}{after}", encoding="utf-8")
 
 
 def main():
@@ -66,9 +51,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for name in zoo.names():
             rows += rows_of(name, Path(folder))
-            print(table(rows[-5:]), flush=True)
+            print(export.table(rows[-5:]), flush=True)
     replace(ROOT / "export" / "README.md", rows)
-    replace(ROOT / "README.md", [row for row in rows if row["entry"] == FIRST_PAGE_ENTRY])
+    replace(ROOT / "README.md", [row for row in rows if row["file"].startswith(FIRST_PAGE_ENTRY)])
     print(f"Measured on {platform.machine()}, {os.cpu_count()} processors.")
 
 

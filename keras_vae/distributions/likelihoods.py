@@ -146,7 +146,7 @@ class DiscretizedLogistic(Likelihood):
     def _loc_scale(self, parameters):
         """(B, H, W, 2C) -> location in (0, 1) and scale above 1 / 2550, (B, H, W, C) each."""
         loc, scale = tf.split(tf.cast(parameters, tf.float32), 2, axis=-1)
-        return tf.sigmoid(loc), 0.1 / LEVELS + 0.1 * tf.nn.softplus(scale)
+        return tf.sigmoid(loc), 0.1 / LEVELS + 0.1 * _softplus(scale)
 
     def distribution(self, parameters):
         from keras_vae.distributions.discretized_logistic import QuantizedLogistic

@@ -1,6 +1,6 @@
 """What leaves the building: SavedModels and quantised TFLite decoders, and proof that they work.
 
-The files, in the order in which they build on each other: quiet, artefact, decoder, saved_model,
+The files, in the order in which they build on each other: artefact, decoder, saved_model,
 interpreter, tflite, verify.
 """
 

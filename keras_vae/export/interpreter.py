@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from keras_vae.export.quiet import quiet
+from keras_vae.quiet import quiet
 
 IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite file
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_vae.export import decoder
 from keras_vae.export.artefact import Artefact
-from keras_vae.export.quiet import quiet
+from keras_vae.quiet import quiet
 
 # Nodes that compute nothing; how many there are depends on how often a graph was saved and loaded.
 PLUMBING = {"Placeholder", "Const", "Identity", "NoOp", "ReadVariableOp"}

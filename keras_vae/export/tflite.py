@@ -12,7 +12,7 @@ from keras_vae.choice import unknown
 from keras_vae.export import decoder
 from keras_vae.export.artefact import Artefact, count_builtin, not_builtin, operators
 from keras_vae.export.interpreter import run
-from keras_vae.export.quiet import quiet
+from keras_vae.quiet import quiet
 
 QUANTIZE = (None, "float16", "dynamic", "int8")
 CALIBRATION_CODES = 256  # of each kind: prior, posterior means, posterior samples
