@@ -82,8 +82,8 @@ def render(metadata):
         "## Training",
         "",
         f"`keras-vae train {name} --output DIR` repeats it from [recipe.py](recipe.py): "
-        f"{_count(training['epochs'], 'epoch')} over {data['train_images']:,} images of {shape} in batches "
-        f"of {training['batch_size']}, {_duration(training['seconds'])} on "
+        f"{_count(training['epochs'], 'epoch')} over {data['train_images']:,} images of {shape} in "
+        f"batches of {training['batch_size']}, {_duration(training['seconds'])} on "
         f"{training['cpus']} processors, seed {training['seed']}.",
         "",
         *_expected(metadata),
