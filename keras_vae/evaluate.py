@@ -8,7 +8,7 @@ from keras_vae.distributions import priors
 from keras_vae.models import checks
 
 ACTIVE_VARIANCE = 0.01  # a unit is active if its posterior mean varies more than this
-POSITIONS_PER_STEP = 2_000_000  # pixels decoded at a time: about 100 MB whatever K is
+POSITIONS_PER_STEP = 2_000_000  # pixels decoded at a time, whatever K is: some hundred MB
 
 
 def report(model, images, importance_samples=100, seed=0, progress=True):
@@ -84,7 +84,7 @@ def importance_terms(model, images, importance_samples, seed=0, progress=False):
         sums = _Sums(len(x))
         for first in range(0, importance_samples, draws):
             count = min(draws, importance_samples - first)
-            key = tf.constant([seed, start * importance_samples + first], tf.int32)
+            key = tf.constant([(seed * 1_000_003 + start) % 2**31, first], tf.int32)
             sums.add(*(value.numpy() for value in step(x, count, key)), count)
         parts.append(sums.terms())
         bar.add(1)

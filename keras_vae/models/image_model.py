@@ -99,10 +99,10 @@ class ImageModel(keras.Model):
         return self.trackers
 
     def train_step(self, data):
-        x, y, weight = self._unpack(data)
+        x, y, weight, images = self._unpack(data)
         with tf.GradientTape() as tape:
             terms = self.terms(x, y, training=True)
-            means, count = self._global_means(terms, weight)
+            means, count = self._global_means(terms, weight, images)
             loss = self._regularised(means["loss"])  # a share: shares and gradients add up
             scaled = self.optimizer.scale_loss(loss)
         variables = self.trainable_variables
@@ -110,9 +110,15 @@ class ImageModel(keras.Model):
         return self._track({**means, "loss": loss}, count)
 
     def test_step(self, data):
-        x, y, weight = self._unpack(data)
-        means, count = self._global_means(self.terms(x, y, training=False), weight)
+        x, y, weight, images = self._unpack(data)
+        means, count = self._global_means(self.terms(x, y, training=False), weight, images)
         return self._track({**means, "loss": self._regularised(means["loss"])}, count)
+
+    def _maybe_symbolic_build(self, *args, **kwargs):
+        """Builds the optimizer; Keras's own would run a batch, and fails where it is uneven."""
+        if self.optimizer is not None and not self.optimizer.built:
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
 
     def _regularised(self, loss):
         """A replica's share of the loss with its share of what the layers themselves add."""
@@ -123,11 +129,18 @@ class ImageModel(keras.Model):
     def _unpack(self, data):
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
         x = checks.as_images(x, self.image_shape, "x")
-        return x, x if y is None else checks.as_images(y, self.image_shape, "y"), weight
+        y = x if y is None else checks.as_images(y, self.image_shape, "y")
+        images = tf.shape(x)[0]
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            # The last batch may leave a replica without images, and a convolution of nothing fails.
+            blank = [[0, 1 - tf.minimum(images, 1)], [0, 0], [0, 0], [0, 0]]
+            x, y = tf.pad(x, blank), tf.pad(y, blank)
+        return x, y, weight, images
 
-    def _global_means(self, terms, weight):
+    def _global_means(self, terms, weight, images):
         """This replica's share of each mean over the images of all replicas, and their number."""
-        count = tf.cast(tf.shape(terms["loss"])[0], tf.float32)
+        terms = {name: value[:images] for name, value in terms.items()}
+        count = tf.cast(images, tf.float32)
         replica = tf.distribute.get_replica_context()
         if replica is not None and replica.num_replicas_in_sync > 1:
             count = replica.all_reduce(tf.distribute.ReduceOp.SUM, count)

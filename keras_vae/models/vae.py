@@ -79,6 +79,14 @@ class VAE(ImageModel):
         stateless = None if seed is None else tf.constant([0, seed], tf.int32)
         return self.decode(np.asarray(self.prior.sample(count, seed=stateless)), batch_size)
 
+    def fit(self, *args, **kwargs):
+        try:
+            return super().fit(*args, **kwargs)
+        finally:  # a training that failed in its warm-up must not weaken the next one
+            self.objective.warmup.assign(1.0)
+
+    fit.__doc__ = ImageModel.fit.__doc__
+
     # ---- the terms ------------------------------------------------------------------------------
 
     def code(self, parameters):
