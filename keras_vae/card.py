@@ -53,8 +53,8 @@ def render(metadata):
         "",
         "![left: samples; right: originals, each row with its reconstructions below](samples.png)",
         "",
-        f"Left: samples. Right: test images of `{data['name']}`, each row with its reconstructions "
-        "below.",
+        f"Left: samples. Right: test images of `{data['name']}`"
+        f"{', binarised' if binarized else ''}, each row with its reconstructions below.",
         "",
         "## Use",
         "",

@@ -90,6 +90,11 @@ class TestRender:
         exec(page.split("```python\n")[1].split("```")[0], names)
         assert names["images"].shape == (16, 8, 8, 1)
 
+    def test_caption_says_what_the_originals_are(self, metadata):
+        assert "test images of `digits`, binarised, each row" in card.render(metadata)
+        metadata["data"]["binarize"] = None
+        assert "test images of `digits`, each row" in card.render(metadata)
+
     def test_last_line_carries_the_digest(self, metadata):
         assert card.digest(metadata) in card.render(metadata).splitlines()[-1]
 

@@ -1,0 +1,182 @@
+"""What holds for every entry of the shelf, whatever its model and its data."""
+
+import re
+
+import h5py
+import numpy as np
+import pytest
+
+from keras_vae import card, data, entry, evaluate, models, recipe, zoo
+
+NAMES = zoo.names()
+DIGITS = ["conv_ae_digits", "conv_vae_digits", "dense_ae_digits", "dense_vae_digits"]
+MNIST = [name for name in NAMES if name.endswith("_mnist")]
+UNITS = ("nats", "mse", "psnr_db", "bits_per_dim", "active_units", "images", "importance_samples")
+VAE_NUMBERS = {"distortion_nats", "rate_nats", "elbo_nats", "nll_nats", "importance_samples"}
+AE_NUMBERS = {"distortion_nats", "mse", "psnr_db", "pca_mse"}
+MEGABYTE = 1_000_000
+MNIST_IMAGES = 500
+MNIST_NATS = 3.0  # between the first 500 test images and all 10,000: a standard error is 1.1
+MNIST_MSE = 0.15  # of the value, the same
+
+each_entry = pytest.mark.parametrize("name", NAMES)
+_loaded = {}
+
+
+def loaded(name):
+    """A model of the shelf, for tests that leave its weights as they are."""
+    if name not in _loaded:
+        _loaded[name] = zoo.load(name)
+    return _loaded[name]
+
+
+def some_images(name, count):
+    """(count, H, W, C) random images in {0, 1}, which every likelihood of the shelf explains."""
+    shape = zoo.info(name)["data"]["image_shape"]
+    return np.random.default_rng(0).integers(0, 2, (count, *shape)).astype("float32")
+
+
+def test_the_digits_are_on_the_shelf():
+    assert set(DIGITS) <= set(NAMES)
+
+
+def test_the_whole_shelf_is_small():
+    files = [path for path in zoo.shelf().rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 60 * MEGABYTE
+
+
+def test_its_table_is_that_of_the_metadata():
+    page = (zoo.shelf() / "README.md").read_text(encoding="utf-8")
+    assert card.replace_table(page, [zoo.info(name) for name in NAMES], links="") == page
+
+
+@each_entry
+def test_exactly_the_seven_files(name):
+    files = sorted(path.name for path in (zoo.shelf() / name).iterdir())
+    assert [file for file in files if file != "__pycache__"] == sorted(entry.FILES)
+
+
+@each_entry
+def test_name_is_builder_and_data(name):
+    told = zoo.info(name)
+    assert name == told["name"] == f"{told['builder']}_{told['data']['name']}"
+    assert told["builder"] in models.BUILDERS
+
+
+@each_entry
+def test_files_and_card_are_the_published_ones(name):
+    entry.check(zoo.shelf() / name)
+    page = (zoo.shelf() / name / "README.md").read_text(encoding="utf-8")
+    assert card.digest(zoo.info(name)) in page
+    assert page.startswith(f"# {name}\n")
+
+
+@each_entry
+def test_weights_are_small_and_without_slots(name):
+    path = zoo.shelf() / name / "model.weights.h5"
+    assert path.stat().st_size <= 6 * MEGABYTE
+    with h5py.File(path) as file:
+        assert "optimizer" not in file
+    assert zoo.info(name)["parameters"] == loaded(name).count_params()
+
+
+@each_entry
+def test_recipe_and_config_say_the_same_with_every_default(name):
+    written, told = recipe.load(zoo.shelf() / name / "recipe.py"), zoo.info(name)
+    assert (written.name, written.data) == (name, told["data"]["name"])
+    config = entry.read_config(zoo.shelf() / name)
+    assert config["builder"] == written.builder
+    arguments = {"image_shape": tuple(told["data"]["image_shape"]), **written.arguments}
+    assert config["arguments"] == models.bind(written.builder, arguments)
+    assert told["data"]["binarize"] == written.binarize
+    for field in ("epochs", "batch_size", "seed"):
+        assert told["training"][field] == getattr(written, field), field
+
+
+@each_entry
+def test_recipe_says_what_command_cost_and_expected_number(name):
+    text = (zoo.shelf() / name / "recipe.py").read_text(encoding="utf-8").split('"""')[1]
+    assert f"keras-vae train {name} --output" in text
+    assert re.search(r"^Cost: .*(second|minute)", text, re.MULTILINE)
+    assert re.search(r"^Expected: .*\d", text, re.MULTILINE)
+
+
+@each_entry
+def test_numbers_are_those_that_the_recipe_expects(name):
+    written, told = recipe.load(zoo.shelf() / name / "recipe.py"), zoo.info(name)
+    assert set(written.expected) == {"nll_nats" if told["kind"] == "VAE" else "mse"}
+    assert written.misses(told["numbers"]) == []
+    assert (told["expected"], told["tolerance"]) == (written.expected, written.tolerance)
+
+
+@each_entry
+def test_numbers_have_units_and_counts(name):
+    told = zoo.info(name)
+    numbers = told["numbers"]
+    assert (VAE_NUMBERS if told["kind"] == "VAE" else AE_NUMBERS) <= set(numbers)
+    assert all(key.endswith(UNITS) for key in numbers)
+    assert numbers["images"] == told["data"]["test_images"] > 0
+    if told["kind"] == "VAE":
+        assert numbers["importance_samples"] >= 1000
+        assert numbers["elbo_nats"] == pytest.approx(
+            -numbers["distortion_nats"] - numbers["rate_nats"]
+        )
+        assert numbers["nll_nats"] <= -numbers["elbo_nats"]
+        assert told["data"]["binarize"] == "dynamic"
+    else:
+        assert numbers["mse"] < 0.75 * numbers["pca_mse"]
+
+
+@each_entry
+def test_versions_licence_and_cost_are_told(name):
+    told = zoo.info(name)
+    assert {"keras_vae", "python", "tensorflow", "keras"} <= set(told["versions"])
+    assert told["data"]["licence"] == data.LICENCES[told["data"]["name"]]
+    assert told["training"]["seconds"] > 0
+
+
+@each_entry
+def test_golden_codes_decode_to_golden_pixels(name):
+    z, pixels = zoo.golden(name)
+    assert len(z) == entry.GOLDEN_CODES
+    assert np.std(pixels, axis=0).max() > 0.1  # they are not all one image
+    np.testing.assert_allclose(loaded(name).decode(z), pixels, rtol=0, atol=1e-5)
+
+
+@each_entry
+def test_works_at_once_after_load(name):
+    model, images = zoo.load(name), some_images(name, 8)
+    numbers = model.evaluate(images, verbose=0, return_dict=True)
+    assert np.isfinite(list(numbers.values())).all()
+    rebuilt = model.predict(images, verbose=0)
+    assert rebuilt.shape == images.shape
+    assert 0 <= rebuilt.min() <= rebuilt.max() <= 1
+    if zoo.info(name)["kind"] == "VAE":
+        drawn = model.sample(4, seed=7)
+        np.testing.assert_array_equal(drawn, model.sample(4, seed=7))
+        assert drawn.shape == (4, *images.shape[1:])
+    before = [np.array(weight) for weight in model.get_weights()]
+    model.fit(images, batch_size=4, verbose=0)
+    assert any((old != new).any() for old, new in zip(before, model.get_weights()))
+
+
+def _mnist():
+    try:
+        return data.load("mnist")
+    except (FileNotFoundError, ImportError) as error:
+        pytest.skip(f"MNIST is not here ({str(error)[:80]}); TFDS_DATA_DIR may name its folder.")
+
+
+@pytest.mark.skipif(not MNIST, reason="no MNIST entry is on the shelf yet")
+@pytest.mark.parametrize("name", MNIST or ["none"])
+def test_mnist_numbers_are_met_on_some_of_the_images(name):
+    test = _mnist().test
+    told = zoo.info(name)
+    images = data.pixels(test, told["data"]["binarize"], told["training"]["seed"])[:MNIST_IMAGES]
+    measured = evaluate.report(loaded(name), images, importance_samples=5, progress=False)
+    numbers = told["numbers"]
+    assert measured["mse"] == pytest.approx(numbers["mse"], rel=MNIST_MSE)
+    assert measured["active_units"] == pytest.approx(numbers["active_units"], abs=2)
+    if told["kind"] == "VAE":
+        assert measured["elbo_nats"] == pytest.approx(numbers["elbo_nats"], abs=MNIST_NATS)
+        assert numbers["nll_nats"] - MNIST_NATS < measured["nll_nats"] <= -measured["elbo_nats"]
