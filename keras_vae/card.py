@@ -112,7 +112,7 @@ def table(entries):
         Markdown table, one row an entry.
     """
     lines = [
-        "| entry | parameters | code | nll (nats) | ELBO (nats) | mse | PCA's mse | training |",
+        "| entry | parameters | code | nll in nats (K) | ELBO in nats | mse | PCA's mse | training |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for entry in entries:
@@ -120,7 +120,7 @@ def table(entries):
         name = entry["name"]
         lines.append(
             f"| [{name}](zoo/{name}/README.md) | {entry['parameters']:,} | {entry['latent_dim']} "
-            f"| {_cell(numbers, 'nll_nats', '.2f')} | {_cell(numbers, 'elbo_nats', '.2f')} "
+            f"| {_nll(numbers)} | {_cell(numbers, 'elbo_nats', '.2f')} "
             f"| {_cell(numbers, 'mse', '.5f')} | {_cell(numbers, 'pca_mse', '.5f')} "
             f"| {_duration(entry['training']['seconds'])} |"
         )
@@ -151,6 +151,13 @@ def _number(metadata, key):
     if key == "active_units":
         return f"{value} of {metadata['latent_dim']}"
     return f"{value:.5f}" if key.endswith("mse") else f"{value:.4g}"
+
+
+def _nll(numbers):
+    """The bound with its number of importance samples: without it, it cannot be compared."""
+    if "nll_nats" not in numbers:
+        return ""
+    return f"{numbers['nll_nats']:.2f} ({numbers['importance_samples']:,})"
 
 
 def _cell(numbers, key, form):
