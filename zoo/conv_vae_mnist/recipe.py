@@ -1,6 +1,8 @@
 """Convolutional VAE on dynamically binarised MNIST, residual blocks at 14x14 and 7x7.
 
 Command: keras-vae train conv_vae_mnist --output runs/conv_vae_mnist
+Cost: 54 minutes on two processors that also did other work.
+Expected: nll 85.0 +- 0.5 nats on the 10,000 test images (K = 100).
 """
 
 from keras_vae.recipe import Recipe
@@ -22,4 +24,7 @@ RECIPE = Recipe(
     ema_momentum=0.999,
     warmup_epochs=5,
     dtype_policy="mixed_bfloat16",
+    importance_samples=100,
+    expected={"nll_nats": 85.0},
+    tolerance={"nll_nats": 0.5},
 )
