@@ -32,13 +32,13 @@ def run(output):
 
 def _train_and_draw(output):
     digits = data.load("digits")
-    model = models.conv_vae(digits.image_shape, 8, filters=(16, 32), hidden_units=64)
+    model = models.dense_vae(digits.image_shape, 8, hidden_units=(256, 128))
     model.compile(keras.optimizers.Adam(3e-3))
     model.fit(
-        data.batches(digits.train, 64, shuffle=True),
-        validation_data=data.pixels(digits.validation),
+        data.batches(digits.train, 64, shuffle=True, binarize="dynamic"),
+        validation_data=data.pixels(digits.validation, "dynamic"),
         epochs=EPOCHS,
-        callbacks=[callbacks.BetaWarmup(5)],
+        callbacks=[callbacks.BetaWarmup(EPOCHS / 2)],
     )
     test = data.pixels(digits.test)
     plot.save(plot.grid(model.sample(64, seed=7), scale=6), output / "digits_samples.png")
