@@ -112,7 +112,7 @@ def table(entries):
         Markdown table, one row an entry.
     """
     lines = [
-        "| entry | parameters | code | nll in nats (K) | ELBO in nats | mse | PCA's mse | training |",
+        "| entry | parameters | code | nll, nats (K) | ELBO, nats | mse | PCA's mse | training |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for entry in entries:

@@ -105,7 +105,7 @@ class TestTable:
         assert header.count("|") == rule.count("|") == vae.count("|") == ae.count("|")
         link = "[dense_vae_tiny](zoo/dense_vae_tiny/README.md)"
         parameters = f"{metadata['parameters']:,}"
-        assert vae.startswith(f"| {link} | {parameters} | 3 | 18.26 | ")
+        assert vae.startswith(f"| {link} | {parameters} | 3 | 18.26 (2) | ")
         assert vae.endswith(" | 0.01234 |  | 18 seconds |")
         assert ae.endswith("| 3 |  |  | 0.01230 | 0.02470 | 18 seconds |")
 

@@ -11,9 +11,10 @@ RECIPE = Recipe(
     builder="dense_vae",
     arguments={"latent_dim": 40, "hidden_units": (500, 500)},
     binarize="dynamic",
-    epochs=300,
+    epochs=120,
     batch_size=128,
     learning_rate=1e-3,
     ema_momentum=0.999,
     warmup_epochs=10,
+    dtype_policy="mixed_bfloat16",
 )
