@@ -1,7 +1,8 @@
 """Plain functional networks: tensor in, raw parameters out (no activation on the last layer).
 
 An encoder maps (B, H, W, C) images in [0, 1] to (B, outputs); a decoder maps (B, latent_dim)
-codes to (B, H, W, outputs). What the raw numbers mean is the business of `distributions`.
+codes to (B, H, W, outputs). What the raw numbers mean is the business of `distributions`. The last
+layer computes in float32 under every dtype policy: bfloat16 has 8 bits for a logit.
 """
 
 import keras
@@ -25,7 +26,7 @@ def dense_encoder(image_shape, outputs, *, hidden_units=(500, 500), activation="
     x = layers.Flatten()(x)
     for units in hidden_units:
         x = layers.Dense(units, activation=activation)(x)
-    x = layers.Dense(outputs, name="parameters")(x)
+    x = layers.Dense(outputs, dtype="float32", name="parameters")(x)
     return keras.Model(images, x, name="dense_encoder")
 
 
@@ -47,8 +48,8 @@ def dense_decoder(latent_dim, image_shape, outputs, *, hidden_units=(500, 500), 
     code = x = keras.Input((latent_dim,), name="code")
     for units in hidden_units:
         x = layers.Dense(units, activation=activation)(x)
-    x = layers.Dense(height * width * outputs, name="parameters")(x)
-    x = layers.Reshape((height, width, outputs))(x)
+    x = layers.Dense(height * width * outputs, dtype="float32", name="parameters")(x)
+    x = layers.Reshape((height, width, outputs), dtype="float32")(x)
     return keras.Model(code, x, name="dense_decoder")
 
 
@@ -87,7 +88,7 @@ def conv_encoder(
     x = layers.Flatten()(x)
     if hidden_units:
         x = layers.Dense(hidden_units, activation=activation)(x)
-    x = layers.Dense(outputs, name="parameters")(x)
+    x = layers.Dense(outputs, dtype="float32", name="parameters")(x)
     return keras.Model(images, x, name="conv_encoder")
 
 
@@ -138,11 +139,14 @@ def conv_decoder(
         x = layers.Activation(activation)(x)
         last = level == len(filters) - 1 and not head_filters
         kernel = max(kernel_size, 5) if last else kernel_size  # 3x3 would leave a checkerboard
-        x = layers.Conv2DTranspose(channels, kernel, strides=2, padding="same")(x)
+        dtype = "float32" if last else None
+        x = layers.Conv2DTranspose(channels, kernel, strides=2, padding="same", dtype=dtype)(x)
         x = _crop(x, sizes[level])
     if head_filters:
         x = layers.Activation(activation)(x)
-        x = layers.Conv2D(outputs, kernel_size, padding="same", name="parameters")(x)
+        x = layers.Conv2D(outputs, kernel_size, padding="same", dtype="float32", name="parameters")(
+            x
+        )
     return keras.Model(code, x, name="conv_decoder")
 
 
@@ -164,4 +168,5 @@ def _residual_block(x, kernel_size, activation):
 def _crop(x, size):
     """(B, h, w, C) -> (B, H, W, C): drops the last row or column that an odd size did not have."""
     extra = (x.shape[1] - size[0], x.shape[2] - size[1])
-    return layers.Cropping2D(((0, extra[0]), (0, extra[1])))(x) if any(extra) else x
+    crop = layers.Cropping2D(((0, extra[0]), (0, extra[1])), dtype=x.dtype)
+    return crop(x) if any(extra) else x

@@ -232,7 +232,8 @@ def test_compile_options(builder, options, binary):
 def test_mixed_precision(builder, name, binary, set_policy):
     set_policy(name)
     model = make(builder)
-    assert model.encoder.layers[-1].compute_dtype == name.removeprefix("mixed_")
+    assert model.encoder.layers[-2].compute_dtype == name.removeprefix("mixed_")
+    assert model.encoder.output.dtype == model.decoder.output.dtype == "float32"
     assert all(v.dtype == "float32" for v in model.trainable_variables)
     history = model.fit(binary, epochs=2, batch_size=16, verbose=0).history
     assert np.isfinite(history["loss"]).all()
