@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.distributions import priors
 from keras_vae.models import checks
 
 ACTIVE_VARIANCE = 0.01  # a unit is active if its posterior mean varies more than this
@@ -76,7 +75,9 @@ def importance_terms(model, images, importance_samples, seed=0, progress=False):
     pixels = int(np.prod(model.image_shape))
     draws = int(np.clip(POSITIONS_PER_STEP // pixels, 1, importance_samples))
     batch = int(np.clip(POSITIONS_PER_STEP // (pixels * draws), 1, len(images)))
-    step = tf.function(_ImportanceStep(model), reduce_retracing=True)
+    step = tf.function(
+        lambda x, count, key: vars(model.draw(x, x, count, seed=key)), reduce_retracing=True
+    )
     bar = keras.utils.Progbar(-(-len(images) // batch), verbose=1 if progress else 0)
     parts = []
     for start in range(0, len(images), batch):
@@ -85,27 +86,11 @@ def importance_terms(model, images, importance_samples, seed=0, progress=False):
         for first in range(0, importance_samples, draws):
             count = min(draws, importance_samples - first)
             key = tf.constant([(seed * 1_000_003 + start) % 2**31, first], tf.int32)
-            sums.add(*(value.numpy() for value in step(x, count, key)), count)
+            terms = step(x, count, key)
+            sums.add(**{name: value.numpy().astype("float64") for name, value in terms.items()})
         parts.append(sums.terms())
         bar.add(1)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-class _ImportanceStep:
-    """(B, H, W, C) images -> log weights and log-likelihoods (count, B), and rates (B,)."""
-
-    def __init__(self, model):
-        self.model = model
-
-    def __call__(self, x, count, key):
-        model = self.model
-        posterior, prior = model.posterior(x), model.prior
-        z = posterior.sample(count, seed=key)  # (count, B, D)
-        raw = model.decoder(tf.reshape(z, (-1, model.latent_dim)), training=False)
-        raw = tf.reshape(raw, (count, -1, *raw.shape[1:]))
-        log_likelihood = model.likelihood_family.distribution(raw).log_prob(x)
-        log_weight = log_likelihood + prior.log_prob(z) - posterior.log_prob(z)
-        return log_weight, log_likelihood, priors.rate(posterior, prior, z)
 
 
 class _Sums:
@@ -114,22 +99,23 @@ class _Sums:
     def __init__(self, images):
         self.top = np.full(images, -np.inf)
         self.total = np.zeros(images)
-        self.likelihood = np.zeros(images)
+        self.distortion = np.zeros(images)
         self.rate = np.zeros(images)
         self.draws = 0
 
-    def add(self, log_weight, log_likelihood, rate, count):
-        log_weight = log_weight.astype("float64")
+    def add(self, distortion, rate, sampled_rate):
+        """(K, B), (B,) and (K, B), see `objectives.Terms`."""
+        log_weight = -(distortion + sampled_rate)
         top = np.maximum(self.top, log_weight.max(axis=0))
         self.total = self.total * np.exp(self.top - top) + np.exp(log_weight - top).sum(axis=0)
         self.top = top
-        self.likelihood += log_likelihood.astype("float64").sum(axis=0)
-        self.rate += np.atleast_2d(rate).astype("float64").mean(axis=0) * count
-        self.draws += count
+        self.distortion += distortion.sum(axis=0)
+        self.rate += rate * len(distortion)
+        self.draws += len(distortion)
 
     def terms(self):
         return {
-            "distortion": -self.likelihood / self.draws,
+            "distortion": self.distortion / self.draws,
             "rate": self.rate / self.draws,
             "nll": -(self.top + np.log(self.total) - np.log(self.draws)),
         }

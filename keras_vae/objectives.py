@@ -1,24 +1,45 @@
 """What a VAE minimises: per-image terms in, per-image loss out, in nats."""
 
+import dataclasses
+import math
+
 import keras
 import tensorflow as tf
 
 from keras_vae.choice import choose
 
 
+@dataclasses.dataclass(frozen=True)
+class Terms:
+    """What a VAE says of B images, from K draws z_k of each posterior; all in nats.
+
+    Attributes:
+        distortion: (K, B), -log p(x|z_k).
+        rate: (B,), KL(q || p), in closed form where there is one.
+        sampled_rate: (K, B), log q(z_k|x) - log p(z_k), whose mean over k is near the rate.
+    """
+
+    distortion: tf.Tensor
+    rate: tf.Tensor
+    sampled_rate: tf.Tensor
+
+
 class Objective:
     """Base of the objectives.
 
     Attributes:
+        samples: K, draws of the posterior that the loss needs for each image.
         warmup: scalar variable in [0, 1] that a warm-up callback moves; it scales what an
             objective wants to start small, in training only.
     """
 
+    samples = 1
+
     def __init__(self):
         self.warmup = keras.Variable(1.0, trainable=False, dtype="float32", name="warmup")
 
-    def loss(self, distortion, rate, warmup=1.0):
-        """(B,) distortion and (B,) rate in nats -> (B,) loss in nats."""
+    def loss(self, terms, warmup=1.0):
+        """Terms of B images -> (B,) loss in nats."""
         raise NotImplementedError
 
     def get_config(self):
@@ -45,14 +66,40 @@ class ELBO(Objective):
             raise ValueError(f"beta, free_nats must be at least 0; received {beta}, {free_nats}.")
         self.beta, self.free_nats = float(beta), float(free_nats)
 
-    def loss(self, distortion, rate, warmup=1.0):
-        return distortion + self.beta * warmup * tf.maximum(rate, self.free_nats)
+    def loss(self, terms, warmup=1.0):
+        rate = tf.maximum(terms.rate, self.free_nats)
+        return tf.reduce_mean(terms.distortion, axis=0) + self.beta * warmup * rate
 
     def get_config(self):
         return {"beta": self.beta, "free_nats": self.free_nats}
 
 
-FAMILIES = {"elbo": ELBO}
+@keras.saving.register_keras_serializable(package="keras_vae")
+class IWAE(Objective):
+    """-log(1/K sum_k p(x, z_k) / q(z_k|x)), Burda et al., arXiv 1509.00519.
+
+    A bound on -log p(x) that is never looser than the negative ELBO and falls as K grows. It
+    trains p better and q as a proposal: the ELBO itself may be worse than that of `ELBO`.
+
+    Args:
+        samples: K. The decoder costs K times as much; with 1 this is the ELBO, its rate sampled.
+    """
+
+    def __init__(self, samples=5):
+        super().__init__()
+        if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
+            raise ValueError(f"samples must be an integer of at least 1; received {samples!r}.")
+        self.samples = samples
+
+    def loss(self, terms, warmup=1.0):
+        log_weight = -(terms.distortion + warmup * terms.sampled_rate)
+        return math.log(self.samples) - tf.reduce_logsumexp(log_weight, axis=0)
+
+    def get_config(self):
+        return {"samples": self.samples}
+
+
+FAMILIES = {"elbo": ELBO, "iwae": IWAE}
 
 
 def get(objective):

@@ -122,13 +122,13 @@ def test_chunks_get_different_draws(monkeypatch):
     linear = LinearGaussian(off=0.6)
     image = linear.images(1)
     seen = []
-    step = evaluate._ImportanceStep.__call__
+    draw = linear.model.draw
 
-    def spy(self, x, count, key):
-        seen.append(tuple(key.numpy()))
-        return step(self, x, count, key)
+    def spy(x, y, samples, seed):
+        seen.append(tuple(seed.numpy()))
+        return draw(x, y, samples, seed=seed)
 
-    monkeypatch.setattr(evaluate._ImportanceStep, "__call__", spy)
+    monkeypatch.setattr(linear.model, "draw", spy)
     monkeypatch.setattr(evaluate, "POSITIONS_PER_STEP", 6 * 5)
     tf.config.run_functions_eagerly(True)
     try:

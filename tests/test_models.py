@@ -77,6 +77,23 @@ def test_beta_moves_the_loss_but_not_the_elbo(binary):
     assert numbers["elbo"] == pytest.approx(-numbers["distortion"] - numbers["rate"], rel=1e-4)
 
 
+def test_iwae_tightens_the_bound_and_leaves_the_trackers_in_their_meaning(binary):
+    losses = {}
+    for samples in (1, 50):
+        keras.utils.set_random_seed(0)
+        vae = dense_vae(objective=objectives.IWAE(samples=samples))
+        vae.compile()
+        numbers = vae.evaluate(binary, verbose=0, return_dict=True)
+        assert numbers["elbo"] == pytest.approx(-numbers["distortion"] - numbers["rate"], rel=1e-5)
+        losses[samples] = numbers["loss"], -numbers["elbo"]
+    assert losses[1][0] == pytest.approx(losses[1][1], rel=0.01)  # the same bound, but for noise
+    assert losses[50][0] < losses[50][1] - 0.1
+    assert losses[50][1] == pytest.approx(losses[1][1], rel=0.01)
+    vae.compile(keras.optimizers.Adam(1e-2))
+    history = vae.fit(binary, epochs=5, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0] - 0.5
+
+
 def test_warmup_acts_in_training_only(binary):
     vae = without_noise(dense_vae())
     vae.objective.warmup.assign(0.0)

@@ -37,13 +37,13 @@ def get(prior):
     return choose("prior", prior, FAMILIES, Prior)
 
 
-def rate(posterior, prior, code):
-    """KL(q || p) of each image, in closed form where tfp knows one, else from the sampled code.
+def rate(posterior, prior, sampled):
+    """KL(q || p) of each image, in closed form where tfp knows one, else its sampled mean.
 
     Args:
         posterior: tfd.Distribution q(z given x), batch (B,).
         prior: tfd.Distribution p(z).
-        code: (B, D) sample of q.
+        sampled: (K, B) log q(z_k given x) - log p(z_k) of draws z_k of q.
 
     Returns:
         (B,) nats per image.
@@ -51,4 +51,4 @@ def rate(posterior, prior, code):
     try:
         return tfd.kl_divergence(posterior, prior)
     except NotImplementedError:
-        return posterior.log_prob(code) - prior.log_prob(code)
+        return tf.reduce_mean(sampled, axis=0)

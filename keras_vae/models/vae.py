@@ -92,18 +92,39 @@ class VAE(ImageModel):
     def code(self, parameters):
         return self.posterior_family.mean(parameters)
 
-    def terms(self, x, y, training):
+    def draw(self, x, y, samples, training=False, seed=None):
+        """What the objective and the evaluation know of images, from draws of their posterior.
+
+        Args:
+            x: (B, H, W, C) float32, what the encoder sees.
+            y: (B, H, W, C) float32 in the support of the likelihood, what is to be explained.
+            samples: K, draws for each image.
+            training: bool.
+            seed: (2,) integers for the same draws again, or None.
+
+        Returns:
+            objectives.Terms.
+        """
         posterior = self.posterior_family.distribution(self.encoder(x, training=training))
-        z = posterior.sample()  # (B, latent_dim)
-        likelihood = self.likelihood_family.distribution(self.decoder(z, training=training))
-        distortion = -likelihood.log_prob(y)  # (B,), nats per image
-        rate = priors.rate(posterior, self.prior, z)  # (B,), nats per image
+        z = posterior.sample(samples, seed=seed)  # (K, B, D)
+        raw = self.decoder(tf.reshape(z, (-1, self.latent_dim)), training=training)
+        raw = tf.reshape(raw, (samples, -1, *raw.shape[1:]))  # (K, B, H, W, R)
+        sampled_rate = posterior.log_prob(z) - self.prior.log_prob(z)
+        return objectives.Terms(
+            distortion=-self.likelihood_family.distribution(raw).log_prob(y),
+            rate=priors.rate(posterior, self.prior, sampled_rate),
+            sampled_rate=sampled_rate,
+        )
+
+    def terms(self, x, y, training):
+        drawn = self.draw(x, y, self.objective.samples, training)
+        distortion = tf.reduce_mean(drawn.distortion, axis=0)
         warmup = self.objective.warmup.value if training else 1.0
         return {
-            "loss": self.objective.loss(distortion, rate, warmup),
+            "loss": self.objective.loss(drawn, warmup),
             "distortion": distortion,
-            "rate": rate,
-            "elbo": -(distortion + rate),
+            "rate": drawn.rate,
+            "elbo": -(distortion + drawn.rate),
         }
 
     def get_config(self):
