@@ -1,10 +1,8 @@
-"""Convolutional VAE on dynamically binarised MNIST, residual blocks at 14x14, 7x7 and 4x4.
-
-The networks have the shape of Kingma et al., arXiv 1606.04934, for a diagonal posterior.
+"""Convolutional VAE on dynamically binarised MNIST, residual blocks at 14x14 and 7x7.
 
 Command: keras-vae train conv_vae_mnist --output runs/conv_vae_mnist
-Cost: 75 minutes on two processors.
-Expected: nll 82.5 +- 0.5 nats on the 10,000 test images (K = 1,000).
+Cost: 54 minutes on two processors that also did other work.
+Expected: nll 85.0 +- 0.5 nats on the 10,000 test images (K = 100).
 """
 
 from keras_vae.recipe import Recipe
@@ -15,18 +13,18 @@ RECIPE = Recipe(
     builder="conv_vae",
     arguments={
         "latent_dim": 32,
-        "filters": (16, 32, 32),
-        "residual_blocks": 2,
-        "hidden_units": 450,
-        "activation": "elu",
+        "filters": (32, 64),
+        "residual_blocks": 1,
+        "hidden_units": 128,
     },
     binarize="dynamic",
-    epochs=110,
+    epochs=50,
     batch_size=128,
     learning_rate=2e-3,
     ema_momentum=0.999,
-    warmup_epochs=10,
+    warmup_epochs=5,
     dtype_policy="mixed_bfloat16",
-    expected={"nll_nats": 82.5},
+    importance_samples=100,
+    expected={"nll_nats": 85.0},
     tolerance={"nll_nats": 0.5},
 )
