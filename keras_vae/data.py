@@ -137,7 +137,10 @@ def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None):
         order = order.shuffle(count, seed=seed, reshuffle_each_iteration=True)
     keys = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
     dataset = tf.data.Dataset.zip(order.batch(batch_size), keys)
-    return dataset.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
+    dataset = dataset.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # nothing is left to tune, and its thread ends epochs late
+    return dataset.with_options(options)
 
 
 def _checked_shape(image_shape):
