@@ -12,12 +12,16 @@ def quiet():
     """Swallows stdout, stderr and warnings of the block, C++ included; shows them if it raises.
 
     The TFLite converter and XNNPACK write to the file descriptors, not to sys.stderr, so these are
-    what is redirected. What other threads print meanwhile is swallowed as well.
+    what is redirected, and Python's own streams beside them, which in a notebook write elsewhere.
+    What other threads print meanwhile is swallowed as well.
     """
-    with tempfile.TemporaryFile() as sink:
+    with tempfile.TemporaryFile() as sink, contextlib.ExitStack() as streams:
         saved = []
         _flush()
+        text = streams.enter_context(os.fdopen(os.dup(sink.fileno()), "w"))
         try:
+            streams.enter_context(contextlib.redirect_stdout(text))
+            streams.enter_context(contextlib.redirect_stderr(text))
             for descriptor in (1, 2):
                 with contextlib.suppress(OSError):  # a daemon may have closed it
                     saved.append((descriptor, os.dup(descriptor)))
@@ -26,11 +30,13 @@ def quiet():
                 warnings.simplefilter("ignore")
                 yield
         except Exception:
+            streams.close()
             _restore(saved)
             sink.seek(0)
             sys.stderr.write(sink.read().decode(errors="replace"))
             raise
         finally:
+            streams.close()
             _restore(saved)
 
 

@@ -86,7 +86,6 @@ def test_serialisation_keeps_beta_and_free_nats():
     assert isinstance(again, objectives.ELBO)
     assert again.get_config() == {"beta": 4.0, "free_nats": 0.5}
 
-
     config = keras.saving.serialize_keras_object(objectives.IWAE(samples=7))
     assert keras.saving.deserialize_keras_object(config).samples == 7
 

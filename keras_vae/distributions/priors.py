@@ -19,6 +19,17 @@ class Prior(keras.layers.Layer):
         """tfd.Distribution, batch shape (), event shape (latent_dim,)."""
         raise NotImplementedError
 
+    def from_normal(self, normal):
+        """(B, latent_dim) standard normal numbers -> draws of the prior: how a device samples."""
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say how it is drawn from normal numbers; give it a "
+            "from_normal(normal), or export without the signature 'generate'."
+        )
+
+    def between(self, start, end, position):
+        """(B, latent_dim) codes on the way from `start` to `end`, (B, 1) positions in [0, 1]."""
+        return start + position * (end - start)
+
 
 @keras.saving.register_keras_serializable(package="keras_vae")
 class StandardNormal(Prior):
@@ -27,6 +38,14 @@ class StandardNormal(Prior):
     def distribution(self):
         zeros = tf.zeros((self.latent_dim,))
         return tfd.Independent(tfd.Normal(zeros, tf.ones_like(zeros)), 1)
+
+    def from_normal(self, normal):
+        return normal
+
+    def between(self, start, end, position):
+        # Half way between two draws a straight line is too near to 0: its variance is 1/2 there.
+        rest = 1.0 - position
+        return (rest * start + position * end) / tf.sqrt(rest * rest + position * position)
 
 
 FAMILIES = {"standard_normal": StandardNormal}

@@ -1,12 +1,22 @@
 """What leaves the building: SavedModels and quantised TFLite decoders, and proof that they work.
 
 The files, in the order in which they build on each other: artefact, decoder, saved_model,
-interpreter, tflite, verify.
+rewrite, generator, functions, pruning, quantize, interpreter, tflite, verify.
 """
 
 from keras_vae.export.artefact import Artefact
+from keras_vae.export.functions import OUTPUTS, SIGNATURES
 from keras_vae.export.saved_model import saved_model
 from keras_vae.export.tflite import QUANTIZE, tflite
 from keras_vae.export.verify import table, verify
 
-__all__ = ["QUANTIZE", "Artefact", "saved_model", "table", "tflite", "verify"]
+__all__ = [
+    "OUTPUTS",
+    "QUANTIZE",
+    "SIGNATURES",
+    "Artefact",
+    "saved_model",
+    "table",
+    "tflite",
+    "verify",
+]

@@ -71,15 +71,27 @@ def _leaves(network):
             yield layer
 
 
-def decode(model, z):
-    """(N, latent_dim) -> (N, H, W, C) float32 in [0, 1]: what an artefact is compared with.
+def decode(model, z, latents=None):
+    """(N, D) -> (N, H, W, C) float32 in [0, 1]: what an artefact is compared with.
 
     The same as `model.decode(z)`, but for a model under mixed precision, where that carries the
-    rounding of bfloat16 and this does not.
+    rounding of bfloat16 and this does not. `latents` says which of the model's latents the D are;
+    the others are 0.
     """
+    if latents is not None:
+        whole = np.zeros((len(z), model.latent_dim), "float32")
+        whole[:, latents] = z
+        z = whole
     function = decode_function(model)
     parts = [function(tf.constant(z[i : i + 256], tf.float32)) for i in range(0, len(z), 256)]
     return np.concatenate([np.asarray(part) for part in parts])
+
+
+def as_pixels(model, images, output):
+    """What a file gives -> (N, H, W, C) float32 in [0, 1]; `output` as in `export.tflite`."""
+    if output == "logits":
+        return np.asarray(model.likelihood_family.mean(tf.constant(images)))
+    return images.astype("float32") / 255.0 if output == "uint8" else images
 
 
 def draw(model, count, seed):

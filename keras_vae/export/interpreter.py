@@ -21,8 +21,8 @@ def open_decoder(content, name="the .tflite file"):
         ai_edge_litert Interpreter, its tensors allocated.
 
     Raises:
-        ValueError: not a .tflite file, a broken one, or not a decoder (one input (B, latent_dim),
-            one output (B, H, W, C), float32 both).
+        ValueError: not a .tflite file, a broken one, or its first signature is no decoder (one
+            float32 input (B, latent_dim), one float32 or uint8 output (B, H, W, C)).
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -39,7 +39,8 @@ def open_decoder(content, name="the .tflite file"):
     ends = (interpreter.get_input_details(), interpreter.get_output_details())
     found = [(tuple(map(int, end["shape"])), end["dtype"]) for side in ends for end in side]
     ranks = [len(shape) for shape, _ in found]
-    if ranks != [2, 4] or any(dtype != np.float32 for _, dtype in found):
+    types = [dtype for _, dtype in found]
+    if ranks != [2, 4] or types[0] != np.float32 or types[1] not in (np.float32, np.uint8):
         raise ValueError(
             f"{name} is no decoder: it should map float32 (B, latent_dim) to (B, H, W, C); its "
             f"tensors are {[(shape, dtype.__name__) for shape, dtype in found]}."
@@ -48,7 +49,7 @@ def open_decoder(content, name="the .tflite file"):
 
 
 def run(content, z, name="the .tflite file"):
-    """(N, latent_dim) codes -> (N, H, W, C) float32; the last static batch is filled with zeros."""
+    """(N, D) codes -> (N, H, W, C) as the file gives it; a last batch is filled up with zeros."""
     interpreter = open_decoder(content, name)
     (entry,), (end,) = interpreter.get_input_details(), interpreter.get_output_details()
     batch, latent_dim = map(int, entry["shape"])

@@ -1,4 +1,4 @@
-"""A decoder as a .tflite file: float32, float16, dynamic range or int8."""
+"""A model as a .tflite file: float32, float16, dynamic range or int8; one signature or several."""
 
 import os
 import re
@@ -10,115 +10,113 @@ import tensorflow as tf
 
 from keras_vae.choice import unknown
 from keras_vae.export import decoder
-from keras_vae.export.artefact import Artefact, count_builtin, not_builtin, operators
+from keras_vae.export.artefact import Artefact, count_builtin, not_builtin, with_note
+from keras_vae.export.functions import SIGNATURES, check_choices, functions
 from keras_vae.export.interpreter import run
+from keras_vae.export.pruning import live_latents
+from keras_vae.export.quantize import calibration_inputs, int8
 from keras_vae.quiet import quiet
 
 QUANTIZE = (None, "float16", "dynamic", "int8")
-CALIBRATION_CODES = 256  # of each kind: prior, posterior means, posterior samples
 INT8_LIMIT = 3 / 255  # mean absolute pixel error above which an int8 file is not written
-WEIGHT_OPS = {"FULLY_CONNECTED", "CONV_2D", "TRANSPOSE_CONV", "DEPTHWISE_CONV_2D", "BATCH_MATMUL"}
 
 
-def tflite(model, path, quantize=None, *, calibration_images=None, batch=1):
-    """Writes the decoder of a model as a .tflite file.
+def tflite(
+    model,
+    path,
+    quantize=None,
+    *,
+    signatures=("decode",),
+    output="pixels",
+    batch=1,
+    min_rate=None,
+    calibration_images=None,
+):
+    """Writes a model as a .tflite file of builtin operators.
 
-    Every file takes z, (batch, latent_dim) float32, and gives pixel means, (batch, H, W, C)
-    float32 in [0, 1], with builtin operators only. The batch is static: LiteRT runs a static batch
-    faster, its browser build runs nothing else.
+    A file carries one function for each name in `signatures`, their weights shared. B is `batch`,
+    D the number of latents; all tensors are float32 unless said otherwise:
+
+        decode(z=(B, D)) -> image
+        encode(images=(B, H, W, C) in [0, 1]) -> {"z": (B, D)}
+        reconstruct(images=(B, H, W, C)) -> image
+        interpolate(start=(B, D), end=(B, D), position=(B, 1) in [0, 1]) -> image
+        generate(seed=(B,) int32) -> image: of a draw from the prior, the same latent bits for the
+            same seed in every runtime (see `export.generator`); not those of `model.sample`
+
+    An image is {"images": (B, H, W, C)}, or for output="logits" {"logits": (B, H, W, R)}. The batch
+    is static: LiteRT runs a static batch faster, its browser build runs nothing else.
 
     `quantize` says what is stored and computed:
 
         None       float32 weights, float32 arithmetic
         "float16"  float16 weights, float32 arithmetic: half the bytes
         "dynamic"  int8 weights, activations quantised while running: a quarter of the bytes
-        "int8"     int8 weights and int8 activations with fixed scales, from z to the decoder's raw
-                   output. What turns raw output into pixels (a sigmoid, for most likelihoods) stays
-                   float32 behind it: in int8 it costs more than it saves, and the means of
-                   continuous_bernoulli and discretized_logistic divide by numbers that int8
-                   rounds to zero. Scales are the minimum and maximum over calibration codes.
+        "int8"     int8 weights and int8 activations with fixed scales, see `quantize.int8`
 
     Args:
         model: Autoencoder or VAE.
         path: file to write, ending in .tflite; an older file is replaced.
         quantize: None, "float16", "dynamic" or "int8".
-        calibration_images: (N, H, W, C) or (N, H, W) in [0, 1], used by "int8" only: its codes
-            (and, for a VAE, samples of their posterior) calibrate beside draws of the prior. An
-            Autoencoder has no prior and needs them.
+        signatures: names of `export.SIGNATURES`.
+        output: "pixels" (means in [0, 1]), "uint8" (0..255, for a bitmap), or "logits": the raw
+            parameters of the likelihood, of which each channel has one or more.
         batch: images per call.
+        min_rate: latents whose rate, the mean over `calibration_images`, is below this many nats
+            are left out of the codes, and of the weights; or None. The artefact says which are
+            kept and what that costs.
+        calibration_images: (N, H, W, C) or (N, H, W) in [0, 1], used by "int8" and by `min_rate`:
+            for int8 their codes (and, for a VAE, samples of their posterior) calibrate beside draws
+            of the prior. An Autoencoder has no prior and needs them.
 
     Returns:
         Artefact.
 
     Raises:
         TypeError: a model without a decoder.
-        ValueError: an unknown `quantize`, a path without .tflite, a batch below 1, an Autoencoder
-            without images to calibrate on, a decoder that LiteRT cannot run, or one that int8
-            damages by more than 3/255 in the mean.
+        ValueError: an unknown `quantize`, signature or output, a path without .tflite, a batch
+            below 1, missing images, a decoder that LiteRT cannot run, or one that int8 damages by
+            more than 3/255 in the mean.
+        NotImplementedError: "generate" of a prior that does not say how it is drawn.
         FileNotFoundError, IsADirectoryError: a path that cannot be written.
     """
     decoder.check(model)
     path = _writable(path)
     if quantize not in QUANTIZE:
         raise unknown("quantize", quantize, QUANTIZE)
+    check_choices(model, signatures, output)
+    signatures = tuple(name for name in SIGNATURES if name in signatures)  # decode comes first
     if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
         raise ValueError(f"batch must be an integer of at least 1; received {batch!r}.")
-    codes = calibration_codes(model, calibration_images) if quantize == "int8" else None
-    content = _convert(model, quantize, codes, batch)
-    ops = count_builtin(content)
+    note = {"output": output, "latents": None, "pruned_nats": 0.0}
+    if min_rate is not None:
+        note["latents"], note["pruned_nats"] = live_latents(model, calibration_images, min_rate)
+    kept, inputs = note["latents"], None
     if quantize == "int8":
-        _check_error(model, content, codes)
+        inputs = calibration_inputs(model, signatures, batch, calibration_images, kept)
+    content = _convert(functions(model, signatures, output, batch, kept), quantize, inputs)
+    ops = count_builtin(content)
+    content = with_note(content, note)
+    if quantize == "int8" and "decode" in signatures:
+        _check_error(model, content, inputs["decode"], note)
     _write(path, content)
-    return Artefact(path, len(content), ops, quantize)
+    return Artefact(path, len(content), ops, quantize, signatures, **note)
 
 
-def calibration_codes(model, images=None):
-    """The codes over which int8 takes its ranges.
-
-    Args:
-        model: Autoencoder or VAE.
-        images: (N, H, W, C) or (N, H, W) in [0, 1], or None; at most 256, evenly chosen, are used.
-
-    Returns:
-        (M, latent_dim) float32: draws of the prior, means and samples of the posterior, in turn.
-    """
-    is_vae = hasattr(model, "prior")
-    if images is None and not is_vae:
-        raise ValueError(
-            f"{type(model).__name__} has no prior to draw codes from: quantize='int8' needs "
-            "calibration_images=(N, H, W, C), images of the kind that it was trained on."
-        )
-    kinds = [decoder.draw(model, CALIBRATION_CODES, seed=1)] if is_vae else []
-    if images is not None:
-        images = np.asarray(images)
-        if not len(images):
-            raise ValueError("calibration_images holds no image.")
-        chosen = np.linspace(0, len(images) - 1, min(len(images), CALIBRATION_CODES)).astype(int)
-        images = images[chosen].astype("float32")
-        if images.min() < 0 or images.max() > 1:
-            raise ValueError(
-                f"calibration_images must lie in [0, 1]; received values in [{images.min():g}, "
-                f"{images.max():g}]. Divide 8-bit images by 255."
-            )
-        kinds.append(model.encode(images))
-        if is_vae:
-            kinds.append(np.asarray(model.posterior(images).sample(seed=tf.constant([0, 2]))))
-    codes = np.concatenate(kinds).astype("float32")
-    return codes[np.random.default_rng(0).permutation(len(codes))]
-
-
-def _convert(model, quantize, codes, batch):
-    spec = tf.TensorSpec((batch, model.latent_dim), tf.float32, name="z")
+def _convert(functions, quantize, inputs):
+    """The functions as the bytes of a file, its signatures in their order."""
+    module = tf.Module()
     try:
-        with quiet():
-            graph, owner = decoder.concrete(decoder.decode_function(model), spec)
-            converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], owner)
-            if quantize is not None:
+        with quiet(), tempfile.TemporaryDirectory() as folder:
+            graphs = {name: body.get_concrete_function() for name, body in functions.items()}
+            tf.saved_model.save(module, folder, signatures=graphs)
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder, list(graphs))
+            if quantize == "int8":
+                return int8(converter, inputs)
+            if quantize in ("float16", "dynamic"):
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
             if quantize == "float16":
                 converter.target_spec.supported_types = [tf.float16]
-            if quantize == "int8":
-                return _convert_int8(converter, codes, batch)
             return converter.convert()
     except Exception as error:  # the converter raises private types
         foreign = sorted(set(re.findall(r"'tf\.(\w+)' op is neither a custom op", str(error))))
@@ -130,27 +128,10 @@ def _convert(model, quantize, codes, batch):
         ) from error
 
 
-def _convert_int8(converter, codes, batch):
-    """int8 up to the last operator with weights, float32 behind it."""
-    debugging = tf.lite.experimental
-    # Whole batches only; np.resize repeats codes to fill the last one.
-    batches = np.resize(codes, (-(-len(codes) // batch), batch, codes.shape[1]))
-    converter.representative_dataset = lambda: ([codes] for codes in batches)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    # The converter alone has no way to leave a part in float; its debugger has.
-    chooser = debugging.QuantizationDebugger(
-        converter=converter, debug_dataset=converter.representative_dataset
-    )
-    steps = operators(chooser.calibrated_model)
-    last = max(i for i, operator in enumerate(steps) if operator.name in WEIGHT_OPS)
-    behind = [operator.output for operator in steps[last + 1 :]]
-    chooser.options = debugging.QuantizationDebugOptions(denylisted_nodes=behind)
-    return chooser.get_nondebug_quantized_model()
-
-
-def _check_error(model, content, codes):
-    codes = codes[:32]
-    error = float(np.mean(np.abs(run(content, codes) - decoder.decode(model, codes))))
+def _check_error(model, content, batches, note):
+    z = np.concatenate([rows["z"] for rows in batches[:32]])
+    pixels = decoder.as_pixels(model, run(content, z), note["output"])
+    error = float(np.mean(np.abs(pixels - decoder.decode(model, z, note["latents"]))))
     if not error <= INT8_LIMIT:
         likelihood = type(model.likelihood_family).__name__
         raise ValueError(

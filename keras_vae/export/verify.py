@@ -6,8 +6,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.export import decoder
-from keras_vae.export.artefact import count_builtin
-from keras_vae.export.interpreter import median_microseconds, microseconds_per_image, run
+from keras_vae.export.artefact import count_builtin, note_of
+from keras_vae.export.interpreter import (
+    IDENTIFIER,
+    median_microseconds,
+    microseconds_per_image,
+    run,
+)
 from keras_vae.export.saved_model import count_ops, size
 
 CODES = 32
@@ -39,9 +44,10 @@ def verify(path, model, latents=None):
     z = _latents(model, latents)
     if not path.exists():
         raise FileNotFoundError(f"No exported file at {path}.")
-    measure = _saved_model if path.is_dir() else _tflite
-    images, numbers = measure(path, z)
-    expected = decoder.decode(model, z)
+    if path.is_dir():
+        (images, numbers), expected = _saved_model(path, z), decoder.decode(model, z)
+    else:
+        images, numbers, expected = _tflite(path, model, z)
     if images.shape != expected.shape:
         raise ValueError(
             f"{path} gives images of {images.shape[1:]}, the model {expected.shape[1:]}; it was "
@@ -107,15 +113,19 @@ def _latents(model, latents):
     return z
 
 
-def _tflite(path, z):
+def _tflite(path, model, z):
     content = path.read_bytes()
+    note = note_of(content) if content[4:8] == IDENTIFIER else {}
+    kept = note.get("latents")
+    z = z if kept is None else z[:, kept]
     images = run(content, z, str(path))
-    microseconds = microseconds_per_image(content)
-    return images, {
+    numbers = {
         "bytes": len(content),
-        "microseconds": microseconds,
+        "microseconds": microseconds_per_image(content),
         "ops": count_builtin(content),
     }
+    images = decoder.as_pixels(model, images, note.get("output", "pixels"))
+    return images, numbers, decoder.decode(model, z, kept)
 
 
 def _saved_model(path, z):

@@ -1,0 +1,107 @@
+"""What an exported file can do: functions of static shapes, by the name that a device calls."""
+
+import tensorflow as tf
+
+from keras_vae.choice import unknown
+from keras_vae.export.generator import normal
+from keras_vae.export.rewrite import served
+
+SIGNATURES = ("decode", "encode", "reconstruct", "interpolate", "generate")
+OUTPUTS = ("pixels", "logits", "uint8")
+
+
+def functions(model, signatures=("decode",), output="pixels", batch=1, kept=None):
+    """The functions of a file and the tensors that they take.
+
+    Args:
+        model: Autoencoder or VAE.
+        signatures: names of SIGNATURES.
+        output: one of OUTPUTS, what every function that ends in an image gives.
+        batch: B, images per call.
+        kept: indices of the latents that a code of the file consists of, or None for all.
+
+    Returns:
+        dict of name -> tf.function with a static input signature.
+
+    Raises:
+        ValueError: an unknown name, or a model that cannot do what is asked.
+    """
+    check_choices(model, signatures, output)
+    latents = model.latent_dim if kept is None else len(kept)
+    decoder = served(model.decoder, kept)
+    key = "logits" if output == "logits" else "images"
+
+    def decode(z):
+        return {key: _image(model.likelihood_family, decoder(z), output)}
+
+    def code_of(images):
+        z = model.code(encoder(images))
+        return z if kept is None else tf.gather(z, kept, axis=1)
+
+    def encode(images):
+        return {"z": code_of(images)}
+
+    def reconstruct(images):
+        return decode(code_of(images))
+
+    def interpolate(start, end, position):
+        if hasattr(model, "prior"):
+            return decode(model.prior_family.between(start, end, position))
+        return decode(start + position * (end - start))
+
+    def generate(seed):
+        z = model.prior_family.from_normal(normal(seed, model.latent_dim))
+        return decode(z if kept is None else tf.gather(z, kept, axis=1))
+
+    if {"encode", "reconstruct"} & set(signatures):
+        encoder = served(model.encoder)
+    code = (batch, latents)
+    inputs = {
+        "decode": {"z": code},
+        "encode": {"images": (batch, *model.image_shape)},
+        "reconstruct": {"images": (batch, *model.image_shape)},
+        "interpolate": {"start": code, "end": code, "position": (batch, 1)},
+        "generate": {"seed": (batch,)},
+    }
+    bodies = {body.__name__: body for body in (decode, encode, reconstruct, interpolate, generate)}
+    return {name: _traced(bodies[name], inputs[name]) for name in SIGNATURES if name in signatures}
+
+
+def check_choices(model, signatures, output):
+    """Raises ValueError for an unknown name, and where a model cannot do what is asked.
+
+    A prior that does not know `from_normal` raises NotImplementedError.
+    """
+    if isinstance(signatures, str) or not len(tuple(signatures)):
+        raise ValueError(
+            f"signatures must be a tuple of names, of {SIGNATURES}; received {signatures!r}."
+        )
+    for name in signatures:
+        if name not in SIGNATURES:
+            raise unknown("signature", name, SIGNATURES)
+    if output not in OUTPUTS:
+        raise unknown("output", output, OUTPUTS)
+    if "generate" in signatures:
+        if not hasattr(model, "prior"):
+            raise ValueError(
+                f"{type(model).__name__} has no prior to generate from; signatures={signatures!r} "
+                "must leave 'generate' out."
+            )
+        model.prior_family.from_normal(tf.zeros((1, model.latent_dim)))
+
+
+def _image(likelihood, raw, output):
+    if output == "logits":
+        return raw
+    pixels = likelihood.mean(raw)
+    if output == "uint8":
+        return tf.cast(pixels * 255.0 + 0.5, tf.uint8)  # the cast cuts: this rounds
+    return pixels
+
+
+def _traced(body, shapes):
+    specs = [
+        tf.TensorSpec(shape, tf.int32 if name == "seed" else tf.float32, name=name)
+        for name, shape in shapes.items()
+    ]
+    return tf.function(body, input_signature=specs, autograph=False)
