@@ -1,39 +1,24 @@
-"""Exports the whole shelf, runs every file, and writes the tables of what each costs.
+"""Certifies the whole shelf: exports every entry in every format and measures each file.
 
-    python benchmarks/export_table.py            # into export/README.md and README.md
+    python benchmarks/export_table.py            # all entries
+    python benchmarks/export_table.py NAME ...   # these; the tables are made of what all have
 
-Microseconds are medians of single images on one thread, all measured in one run of this program, so
-that the ratios between them mean something; run it on an idle machine. int8 is calibrated on
-validation images of each entry, which TFDS_DATA_DIR must have.
+The certificates go into the metadata and the cards of the entries, the tables into export/README.md
+and README.md. Microseconds are medians of single images on one thread, measured in one run of this
+program, so that the ratios between them mean something; run it on an idle machine. TFDS_DATA_DIR
+must have the data: int8 is calibrated on validation images, the nats are those of test images.
 """
 
 import argparse
 import os
 import platform
-import tempfile
 from pathlib import Path
 
-from keras_vae import export, training, zoo
+from keras_vae import certification, export, zoo
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- export table: generated -->", "<!-- end of export table -->"
 FIRST_PAGE_ENTRY = "conv_vae_mnist"
-
-
-def rows_of(name, folder):
-    """Exports one entry in every format; rows of `export.verify`."""
-    model = zoo.load(name)
-    images = training.calibration_images(name)
-    if images is None:
-        raise FileNotFoundError(f"The data of {name!r} is not in TFDS_DATA_DIR.")
-    saved = folder / f"{name}_saved_model"
-    export.saved_model(model, saved)
-    rows = [export.verify(saved, model)]
-    for quantize in export.QUANTIZE:
-        path = folder / f"{name}_{quantize or 'float32'}.tflite"
-        export.tflite(model, path, quantize, calibration_images=images)
-        rows.append(export.verify(path, model))
-    return rows
 
 
 def replace(page, rows):
@@ -46,14 +31,13 @@ def replace(page, rows):
 
 
 def main():
-    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name in zoo.names():
-            rows += rows_of(name, Path(folder))
-            print(export.table(rows[-5:]), flush=True)
-    replace(ROOT / "export" / "README.md", rows)
-    replace(ROOT / "README.md", [row for row in rows if row["file"].startswith(FIRST_PAGE_ENTRY)])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", help="entries to certify; all by default")
+    for name in parser.parse_args().names or zoo.names():
+        print(export.table(certification.certify(name).values()), flush=True)
+    certified = {name: list(zoo.info(name).get("export", {}).values()) for name in zoo.names()}
+    replace(ROOT / "export" / "README.md", [row for rows in certified.values() for row in rows])
+    replace(ROOT / "README.md", certified[FIRST_PAGE_ENTRY])
     print(f"Measured on {platform.machine()}, {os.cpu_count()} processors.")
 
 

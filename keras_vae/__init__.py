@@ -12,7 +12,8 @@ The modules, in the order in which a model lives:
     evaluate       ELBO, importance-sampled nll, active units, mse, psnr
     recipe         a training run as a value
     zoo            pretrained models by name
-    export         SavedModel and quantised TFLite, and their verification
+    export         SavedModel and quantised TFLite, verified and certified in nats
+    certification  the certificates of an entry, on its own data
 
 Each is imported at its first use. Only `models` is imported at once, because
 `keras.saving.load_model` finds a class by its name once it is registered.
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "callbacks",
+    "certification",
     "data",
     "distributions",
     "evaluate",

@@ -79,6 +79,7 @@ def render(metadata):
         f"| parameters (decoder alone) | {metadata['parameters']:,} "
         f"({metadata['decoder_parameters']:,}) |",
         "",
+        *_on_a_device(metadata),
         "## Training",
         "",
         f"`keras-vae train {name} --output DIR` repeats it from [recipe.py](recipe.py): "
@@ -138,6 +139,32 @@ def replace_table(page, entries, begin=BEGIN, end=END, links="zoo/"):
     before, after = page.split(begin)[0], page.split(end)[1]
     rows = table(entries).replace("](zoo/", f"]({links}")
     return f"{before}{begin}\n{rows}\n{end}{after}"
+
+
+def _on_a_device(metadata):
+    """What the exported files cost, where that was certified."""
+    if "export" not in metadata:
+        return []
+    rows = metadata["export"]
+    images = next(iter(rows.values()))["images"]
+    what = "ELBO" if metadata["kind"] == "VAE" else "log-likelihood given the code"
+    lines = [
+        "## On a device",
+        "",
+        f"The decoder as a .tflite file: by how much the {what} falls where the file itself "
+        f"decodes, in nats per image, on {images:,} test images; PSNR against the images of "
+        "Keras; microseconds for one image on one thread.",
+        "",
+        "| quantisation | KiB | nats lost | PSNR, dB | microseconds | operators |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for quantize, row in rows.items():
+        lines.append(
+            f"| {quantize} | {row['kib']:,.1f} | {row['nats_lost']:+.4f} ± "
+            f"{row['nats_lost_error']:.4f} | {row['psnr_db']:.1f} | "
+            f"{row['microseconds_per_image']:.0f} | {row['ops']} |"
+        )
+    return [*lines, ""]
 
 
 def _numbers(metadata):

@@ -191,14 +191,31 @@ def export(
         str, typer.Option(help="none, float16, dynamic or int8 (tflite only).")
     ] = "none",
     batch: Annotated[int, typer.Option(min=1, help="Images per call (tflite only).")] = 1,
+    signature: Annotated[
+        list[str],
+        typer.Option(
+            help="encode, reconstruct, interpolate or generate, beside decode; may be given "
+            "several times (tflite only)."
+        ),
+    ] = (),
+    image_format: Annotated[
+        str, typer.Option(help="pixels (0 to 1), uint8 (0 to 255) or logits (tflite only).")
+    ] = "pixels",
+    min_rate: Annotated[
+        float | None,
+        typer.Option(help="Leave out latents that say less than so many nats (tflite only)."),
+    ] = None,
+    certify: Annotated[
+        bool, typer.Option("--certify", help="Measure the nats lost on test images (tflite only).")
+    ] = False,
     as_json: Json = False,
 ):
     """Writes a model for a device, runs the written file and compares it with Keras.
 
     Example: `keras-vae export conv_vae_mnist --format tflite --quantize int8 --output d.tflite`
     """
+    from keras_vae import certification, zoo
     from keras_vae import export as exporter
-    from keras_vae import training, zoo
     from keras_vae.choice import unknown
 
     if format not in ("tflite", "saved_model"):
@@ -208,9 +225,26 @@ def export(
         exporter.saved_model(model, output)
     else:
         quantize = None if quantize == "none" else quantize
-        calibration = training.calibration_images(name) if quantize == "int8" else None
-        exporter.tflite(model, output, quantize, calibration_images=calibration, batch=batch)
-    row = exporter.verify(output, model)
+        on_images = quantize == "int8" or min_rate is not None
+        artefact = exporter.tflite(
+            model,
+            output,
+            quantize,
+            signatures=("decode", *signature),
+            output=image_format,
+            batch=batch,
+            min_rate=min_rate,
+            calibration_images=certification.calibration_images(name) if on_images else None,
+        )
+        if artefact.latents is not None and not as_json:
+            print(
+                f"{len(artefact.latents)} of {model.latent_dim} latents stay; without the others "
+                f"the ELBO is {artefact.pruned_nats:.4f} nats lower."
+            )
+    if certify and format == "tflite":
+        row = exporter.certify(output, model, certification.test_images(name))
+    else:
+        row = exporter.verify(output, model)
     if as_json:
         return _print_json(row)
     _print_artefacts([row])

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import shutil
+import tempfile
 from pathlib import Path
 
 import keras
@@ -111,6 +112,29 @@ def write(run, folder, recipe_file):
     (folder / "README.md").write_text(card.render(described), encoding="utf-8")
     described["sha256"] = {file: _sha256(folder / file) for file in HASHED}
     _write_json(folder / "metadata.json", described)
+
+
+def record(folder, key, value):
+    """Adds something measured later to the metadata of an entry and to its card.
+
+    Args:
+        folder: of the entry.
+        key: in metadata.json; what stood there before is replaced.
+        value: JSON values.
+    """
+    folder = Path(folder)
+    check(folder)
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        for file in FILES:
+            shutil.copyfile(folder / file, aside / file)
+        described = {**metadata(folder), key: value}
+        (aside / "README.md").write_text(card.render(described), encoding="utf-8")
+        described["sha256"]["README.md"] = _sha256(aside / "README.md")
+        _write_json(aside / "metadata.json", described)
+        swap(aside, folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def recipe_difference(path, run):

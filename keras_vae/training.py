@@ -9,7 +9,6 @@ from keras_vae import data, entry, models, recipe, zoo
 from keras_vae.choice import unknown
 
 PICTURE_EPOCHS = 100
-CALIBRATION_IMAGES = 512
 
 
 def choose(what, images, name, image_size=None, latent_dim=None, likelihood=None, epochs=None):
@@ -116,13 +115,3 @@ def evaluate(name, importance_samples=100, count=None, progress=True):
         images = dataclasses.replace(images, test=data.Split("test", images.test.images[:count]))
     chosen = dataclasses.replace(chosen, importance_samples=importance_samples)
     return recipe.measure(model, images, chosen, progress)
-
-
-def calibration_images(name):
-    """(512, H, W, C) validation images of an entry's data for int8, or None without the data."""
-    chosen = recipe.load(zoo.locate(name) / "recipe.py")
-    try:
-        images = recipe.load_data(chosen)
-    except FileNotFoundError:
-        return None
-    return data.pixels(images.validation, chosen.binarize, chosen.seed)[:CALIBRATION_IMAGES]

@@ -56,6 +56,15 @@ class TestRender:
             assert f"| {card.LABELS[key]} |" in page
         assert card.LABELS["pca_mse"] not in page
 
+    def test_certificates_of_the_exported_files(self, metadata):
+        assert "## On a device" not in card.render(metadata)
+        row = {"kib": 2039.04, "nats_lost": 0.01234, "nats_lost_error": 0.004, "psnr_db": 51.26}
+        row |= {"images": 2000, "microseconds_per_image": 271.4, "ops": 17}
+        page = card.render({**metadata, "export": {"dynamic": row}})
+        assert "| dynamic | 2,039.0 | +0.0123 ± 0.0040 | 51.3 | 271 | 17 |" in page
+        assert "by how much the ELBO falls" in page
+        assert "2,000 test images" in page
+
     def test_cost_and_command(self, metadata):
         page = card.render(metadata)
         assert "`keras-vae train dense_vae_tiny --output DIR`" in page

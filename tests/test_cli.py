@@ -136,6 +136,20 @@ def test_export_writes_and_measures_a_file(quantize, tmp_path):
     assert row["bytes"] == path.stat().st_size
 
 
+def test_export_of_all_that_a_file_can_do(tmp_path):
+    path = tmp_path / "d.tflite"
+    options = ("--signature", "generate", "--signature", "encode", "--image-format", "uint8")
+    options += ("--min-rate", "0.01", "--certify", "--output", path)
+    result = run("export", "dense_vae_digits", *options)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"\d of 8 latents stay; without the others the ELBO is", result.stdout)
+    runner = exporter.interpreter.open_decoder(path.read_bytes())
+    assert set(runner.get_signature_list()) == {"decode", "encode", "generate"}
+    row = json.loads(run("export", "dense_vae_digits", *options, "--json").stdout)
+    assert row["images"] == 300
+    assert abs(row["nats_lost"]) < 1
+
+
 def test_export_writes_a_saved_model(tmp_path):
     folder = tmp_path / "model"
     result = run("export", "dense_vae_digits", "--format", "saved_model", "--output", folder)

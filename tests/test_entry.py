@@ -122,6 +122,27 @@ class TestWhatIsWritten:
         assert pixels.shape == (8, 8, 8, 1)
 
 
+class TestRecord:
+    def test_what_is_measured_later_stands_in_metadata_and_card(self, entry_copy):
+        before = entry.metadata(entry_copy)
+        row = {"kib": 9.5, "nats_lost": 0.5, "nats_lost_error": 0.1, "psnr_db": 40.0, "ops": 5}
+        row |= {"images": 300, "microseconds_per_image": 2.0}
+        entry.record(entry_copy, "export", {"int8": row})
+        entry.check(entry_copy)
+        told = entry.metadata(entry_copy)
+        assert told.pop("export") == {"int8": row}
+        assert {**told, "sha256": None} == {**before, "sha256": None}
+        assert "| int8 | 9.5 | +0.5000 ± 0.1000 | 40.0 |" in (entry_copy / "README.md").read_text()
+        assert sorted(path.name for path in entry_copy.parent.iterdir()) == [entry_copy.name]
+        zoo.load(entry_copy)
+
+    def test_a_damaged_entry_is_not_recorded_over(self, entry_copy):
+        (entry_copy / "golden.npz").write_bytes(b"")
+        with pytest.raises(ValueError, match="is not the published file"):
+            entry.record(entry_copy, "export", {})
+        assert "export" not in entry.metadata(entry_copy)
+
+
 class TestInstances:
     """What a user passes as an instance with arguments comes back with them."""
 

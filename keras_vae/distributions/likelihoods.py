@@ -37,6 +37,17 @@ class Likelihood(keras.layers.Layer):
         """(B, H, W, C * parameters_per_channel) -> (B, H, W, C) pixel means in [0, 1]."""
         raise NotImplementedError
 
+    def from_mean(self, mean):
+        """(B, H, W, C) pixel means -> tfd.Distribution: what is left of p(x|z) behind a decoder.
+
+        Raises:
+            ValueError: the means do not determine the distribution.
+        """
+        raise ValueError(
+            f"Pixel means do not determine the {type(self).__name__} likelihood; its nats need the "
+            "raw parameters: export with output='logits'."
+        )
+
     def check(self, images):
         """Raises ValueError where (N, H, W, C) images lie outside the support."""
         low, high = float(np.min(images)), float(np.max(images))
@@ -64,6 +75,11 @@ class Bernoulli(Likelihood):
 
     def mean(self, parameters):
         return tf.sigmoid(tf.cast(parameters, tf.float32))
+
+    def from_mean(self, mean):
+        # 1e-7 is what float32 leaves between a probability and 1.
+        probs = tf.clip_by_value(tf.cast(mean, tf.float32), 1e-7, 1.0 - 1e-7)
+        return tfd.Independent(tfd.Bernoulli(probs=probs, dtype=tf.float32), 3)
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
@@ -124,6 +140,11 @@ class Normal(Likelihood):
         if self.mean_choice == "sigmoid":
             return tf.sigmoid(parameters)
         return tf.clip_by_value(parameters, 0.0, 1.0)
+
+    def from_mean(self, mean):
+        if self.mean_choice == "linear":
+            return super().from_mean(mean)  # they were clipped
+        return tfd.Independent(tfd.Normal(tf.cast(mean, tf.float32), self.scale), 3)
 
     def check(self, images):
         if self.mean_choice == "sigmoid":

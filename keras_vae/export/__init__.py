@@ -1,10 +1,12 @@
 """What leaves the building: SavedModels and quantised TFLite decoders, and proof that they work.
 
 The files, in the order in which they build on each other: artefact, decoder, saved_model,
-rewrite, generator, functions, pruning, quantize, interpreter, tflite, verify.
+rewrite, generator, functions, pruning, quantize, interpreter, tflite, verify,
+certificate.
 """
 
 from keras_vae.export.artefact import Artefact
+from keras_vae.export.certificate import certify
 from keras_vae.export.functions import OUTPUTS, SIGNATURES
 from keras_vae.export.saved_model import saved_model
 from keras_vae.export.tflite import QUANTIZE, tflite
@@ -15,6 +17,7 @@ __all__ = [
     "QUANTIZE",
     "SIGNATURES",
     "Artefact",
+    "certify",
     "saved_model",
     "table",
     "tflite",

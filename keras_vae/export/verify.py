@@ -8,15 +8,27 @@ import tensorflow as tf
 from keras_vae.export import decoder
 from keras_vae.export.artefact import count_builtin, note_of
 from keras_vae.export.interpreter import (
-    IDENTIFIER,
     median_microseconds,
     microseconds_per_image,
+    open_decoder,
     run,
 )
 from keras_vae.export.saved_model import count_ops, size
 
 CODES = 32
-COLUMNS = ("file", "kib", "max_abs_error", "mean_abs_error", "microseconds_per_image", "ops")
+COLUMNS = (
+    "file",
+    "bytes",
+    "kib",
+    "max_abs_error",
+    "mean_abs_error",
+    "microseconds_per_image",
+    "ops",
+    "images",
+    "nats_lost",
+    "nats_lost_error",
+    "psnr_db",
+)
 
 
 def verify(path, model, latents=None):
@@ -66,11 +78,11 @@ def verify(path, model, latents=None):
 
 
 def table(rows):
-    """Markdown table of what `verify` returned, a row for each file.
+    """Markdown table of what `verify` or `certify` returned, a row for each file.
 
     Args:
-        rows: list of dicts of `verify`. Keys that it does not give (a model's name, say) become
-            columns at the left.
+        rows: list of dicts. Rows without `nats_lost` beside rows that have it show a blank. Keys
+            that neither gives (a model's name, say) become columns at the left.
 
     Returns:
         str, ending in a newline; errors in units of 1/255, one grey level.
@@ -78,17 +90,19 @@ def table(rows):
     rows = [dict(row) for row in rows]
     if not rows:
         raise ValueError("table needs at least one row of verify().")
-    own = [key for key in rows[0] if key not in (*COLUMNS, "bytes")]
+    own = [key for key in rows[0] if key not in COLUMNS]
+    certified = any("nats_lost" in row for row in rows)
     heads = [
         *own,
         "file",
         "KiB",
         "max error / 255",
         "mean error / 255",
+        *(["nats lost", "PSNR, dB"] if certified else []),
         "us per image",
         "operators",
     ]
-    lines = [heads, ["---"] * (len(own) + 1) + ["---:"] * 5]
+    lines = [heads, ["---"] * (len(own) + 1) + ["---:"] * (len(heads) - len(own) - 1)]
     for row in rows:
         lines.append(
             [
@@ -97,11 +111,19 @@ def table(rows):
                 f"{row['kib']:.1f}",
                 f"{row['max_abs_error'] * 255:.3g}",
                 f"{row['mean_abs_error'] * 255:.2g}",
+                *(_certified(row) if certified else []),
                 f"{row['microseconds_per_image']:.0f}",
                 str(row["ops"]),
             ]
         )
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _certified(row):
+    if "nats_lost" not in row:
+        return ["", ""]
+    lost = f"{row['nats_lost']:+.4f} ± {row['nats_lost_error']:.4f}"
+    return [lost, f"{row['psnr_db']:.1f}"]
 
 
 def _latents(model, latents):
@@ -115,7 +137,8 @@ def _latents(model, latents):
 
 def _tflite(path, model, z):
     content = path.read_bytes()
-    note = note_of(content) if content[4:8] == IDENTIFIER else {}
+    open_decoder(content, str(path))  # says it if the file is broken
+    note = note_of(content)
     kept = note.get("latents")
     z = z if kept is None else z[:, kept]
     images = run(content, z, str(path))

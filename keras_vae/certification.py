@@ -1,0 +1,55 @@
+"""What the exported files of an entry are worth, measured on its own data and kept beside it."""
+
+import tempfile
+from pathlib import Path
+
+from keras_vae import data, entry, export, recipe, zoo
+
+CALIBRATION_IMAGES = 512
+TEST_IMAGES = 2000
+
+
+def calibration_images(name):
+    """(512, H, W, C) validation images of an entry's data for int8, or None without the data."""
+    try:
+        return _split(name, "validation", CALIBRATION_IMAGES)
+    except FileNotFoundError:
+        return None
+
+
+def test_images(name, count=TEST_IMAGES):
+    """(count, H, W, C) test images of an entry's data, as its likelihood needs them.
+
+    Raises:
+        FileNotFoundError: the data is not at hand.
+    """
+    return _split(name, "test", count)
+
+
+def certify(name):
+    """Exports an entry in every quantisation; keeps what each file costs in its metadata and card.
+
+    Args:
+        name: of an entry, or a folder of one.
+
+    Returns:
+        dict of "float32", "float16", "dynamic", "int8" -> dict of `export.certify`.
+
+    Raises:
+        FileNotFoundError: the entry's data is not at hand.
+    """
+    model, images, calibration = zoo.load(name), test_images(name), calibration_images(name)
+    rows = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for quantize in export.QUANTIZE:
+            path = Path(folder) / f"{Path(name).name}_{quantize or 'float32'}.tflite"
+            export.tflite(model, path, quantize, calibration_images=calibration)
+            rows[quantize or "float32"] = export.certify(path, model, images)
+    entry.record(zoo.locate(name), "export", rows)
+    return rows
+
+
+def _split(name, split, count):
+    chosen = recipe.load(zoo.locate(name) / "recipe.py")
+    images = recipe.load_data(chosen)
+    return data.pixels(getattr(images, split), chosen.binarize, chosen.seed)[:count]

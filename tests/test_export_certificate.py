@@ -1,0 +1,107 @@
+"""The price of a file in nats is that of the file: closed forms, noise that is known, errors."""
+
+import numpy as np
+import pytest
+from export_models import LATENT_DIM, SHAPE, pictures, small
+
+from keras_vae import export
+from keras_vae.distributions import likelihoods
+from keras_vae.export import certificate
+
+
+def binary(count=64):
+    return (pictures(count) < 0.4).astype("float32")
+
+
+def images_for(likelihood, count=64):
+    if likelihood == "bernoulli":
+        return binary(count)
+    return np.round(pictures(count) * 255).astype("float32") / 255
+
+
+@pytest.mark.parametrize("quantize", export.QUANTIZE)
+@pytest.mark.parametrize("builder", ["dense_vae", "conv_vae", "dense_ae"])
+def test_contract(builder, quantize, tmp_path):
+    model = small(builder)
+    path = tmp_path / "d.tflite"
+    export.tflite(model, path, quantize, calibration_images=pictures(64))
+    row = export.certify(path, model, binary())
+    assert row["images"] == 64
+    assert row["bytes"] == path.stat().st_size
+    assert abs(row["nats_lost"]) < {None: 1e-4, "float16": 0.02}.get(quantize, 1.0)
+    assert row["nats_lost_error"] >= 0
+    assert row["psnr_db"] > (100 if quantize is None else 30)
+
+
+@pytest.mark.parametrize("output", ["pixels", "logits"])
+@pytest.mark.parametrize("likelihood", sorted(likelihoods.FAMILIES))
+def test_the_nats_are_those_of_the_likelihood(likelihood, output, tmp_path):
+    """The file of another decoder: what is lost is the difference of the two log-likelihoods."""
+    model, other = (small("dense_vae", likelihood=likelihood, seed=seed) for seed in (0, 1))
+    path = tmp_path / "d.tflite"
+    export.tflite(other, path, output=output)
+    images = images_for(likelihood)
+    if output == "pixels" and likelihood in ("continuous_bernoulli", "discretized_logistic"):
+        with pytest.raises(ValueError, match=r"do not determine.*output='logits'"):
+            export.certify(path, model, images)
+        return
+    row = export.certify(path, model, images, seed=3)
+    z = certificate._codes(model, images, 3)
+    lost = (model.likelihood(z).log_prob(images) - other.likelihood(z).log_prob(images)).numpy()
+    assert row["nats_lost"] == pytest.approx(lost.mean(), abs=1e-3)
+    assert row["nats_lost_error"] == pytest.approx(lost.std() / 8, rel=1e-3)
+    mse = np.mean((model.decode(z) - other.decode(z)) ** 2)
+    assert row["psnr_db"] == pytest.approx(-10 * np.log10(mse), abs=1e-3)
+
+
+def test_codes_are_draws_of_the_posterior():
+    model, images = small("dense_vae"), np.repeat(binary(1), 20_000, axis=0)
+    z = certificate._codes(model, images, seed=0)
+    posterior = model.posterior(images[:1])
+    np.testing.assert_allclose(z.mean(axis=0), posterior.mean()[0], atol=0.05)
+    np.testing.assert_allclose(z.std(axis=0), posterior.stddev()[0], rtol=0.05)
+    assert len(np.unique(z, axis=0)) == len(z)
+    np.testing.assert_array_equal(z, certificate._codes(model, images, seed=0))
+    assert z.shape == (20_000, LATENT_DIM)
+
+
+def test_sure_pixels_stay_finite(tmp_path):
+    model = small("dense_vae")
+    model.decoder.layers[-2].bias.assign(np.full(np.prod(SHAPE), 200.0))  # float32 sees exactly 1
+    path = tmp_path / "d.tflite"
+    export.tflite(model, path)
+    assert np.isfinite(export.certify(path, model, binary())["nats_lost"])
+
+
+def test_a_pruned_file_and_bytes(tmp_path):
+    model = small("dense_vae")
+    for output in ("pixels", "uint8"):
+        path = tmp_path / f"{output}.tflite"
+        export.tflite(model, path, output=output, min_rate=1e-3, calibration_images=pictures(64))
+        assert abs(export.certify(path, model, binary())["nats_lost"]) < 0.5
+
+
+def test_the_table_shows_it(tmp_path):
+    model = small("dense_vae")
+    saved = export.saved_model(model, tmp_path / "m").path
+    path = tmp_path / "d.tflite"
+    export.tflite(model, path)
+    rows = [export.verify(saved, model), export.certify(path, model, binary())]
+    head, _, first, second = export.table(rows).splitlines()
+    assert head.count("|") == first.count("|") == second.count("|")
+    assert "nats lost | PSNR, dB" in head
+    assert "0.0000 ± 0.0000" in second
+    assert "±" not in first
+
+
+def test_errors(tmp_path):
+    model = small("dense_vae")
+    with pytest.raises(FileNotFoundError, match="No exported file at"):
+        export.certify(tmp_path / "missing.tflite", model, binary())
+    path = tmp_path / "d.tflite"
+    path.write_bytes(b"no file of that kind")
+    with pytest.raises(ValueError, match=r"is not a \.tflite file"):
+        export.certify(path, model, binary())
+    export.tflite(model, path)
+    with pytest.raises(ValueError, match="needs pixels in"):
+        export.certify(path, model, 255 * binary())
