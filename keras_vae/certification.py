@@ -17,7 +17,7 @@ def calibration_images(name):
         return None
 
 
-def test_images(name, count=TEST_IMAGES):
+def held_out_images(name, count=TEST_IMAGES):
     """(count, H, W, C) test images of an entry's data, as its likelihood needs them.
 
     Raises:
@@ -38,7 +38,7 @@ def certify(name):
     Raises:
         FileNotFoundError: the entry's data is not at hand.
     """
-    model, images, calibration = zoo.load(name), test_images(name), calibration_images(name)
+    model, images, calibration = zoo.load(name), held_out_images(name), calibration_images(name)
     rows = {}
     with tempfile.TemporaryDirectory() as folder:
         for quantize in export.QUANTIZE:

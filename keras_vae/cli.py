@@ -242,7 +242,7 @@ def export(
                 f"the ELBO is {artefact.pruned_nats:.4f} nats lower."
             )
     if certify and format == "tflite":
-        row = exporter.certify(output, model, certification.test_images(name))
+        row = exporter.certify(output, model, certification.held_out_images(name))
     else:
         row = exporter.verify(output, model)
     if as_json:

@@ -9,8 +9,8 @@ def test_calibration_and_test_images_are_those_of_the_recipe(tiny_entry, digits)
     validation = data.pixels(digits.validation, "dynamic", 0)
     np.testing.assert_array_equal(certification.calibration_images(tiny_entry), validation)
     test = data.pixels(digits.test, "dynamic", 0)
-    np.testing.assert_array_equal(certification.test_images(tiny_entry), test)
-    np.testing.assert_array_equal(certification.test_images(tiny_entry, 20), test[:20])
+    np.testing.assert_array_equal(certification.held_out_images(tiny_entry), test)
+    np.testing.assert_array_equal(certification.held_out_images(tiny_entry, 20), test[:20])
 
 
 def test_certify_keeps_every_file_of_an_entry(entry_copy):

@@ -47,7 +47,7 @@ def test_the_certificate_holds(entry, quantize, tmp_path):
     published = zoo.info(name)["export"][quantize or "float32"]
     path = tmp_path / "decoder.tflite"
     try:
-        images = certification.test_images(name, 300)
+        images = certification.held_out_images(name, 300)
     except FileNotFoundError:
         pytest.skip(f"TFDS_DATA_DIR does not have the data of {name}")
     calibration = certification.calibration_images(name)
