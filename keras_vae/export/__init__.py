@@ -2,7 +2,7 @@
 
 The files, in the order in which they build on each other: artefact, decoder, saved_model,
 rewrite, generator, functions, pruning, quantize, interpreter, tflite, verify,
-certificate.
+certificate, runtimes.
 """
 
 from keras_vae.export.artefact import Artefact

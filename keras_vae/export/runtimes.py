@@ -1,0 +1,69 @@
+"""The runtimes in which an exported file is tried, all called the same way."""
+
+import numpy as np
+
+from keras_vae.choice import unknown
+from keras_vae.quiet import quiet
+
+
+class LiteRTInterpreter:
+    """LiteRT's interpreter, on one thread: what TensorFlow Lite has been on phones for years."""
+
+    def __init__(self, content):
+        from ai_edge_litert.interpreter import Interpreter
+
+        with quiet():
+            self.interpreter = Interpreter(model_content=content, num_threads=1)
+            self.interpreter.allocate_tensors()
+
+    def __call__(self, signature, **inputs):
+        return self.interpreter.get_signature_runner(signature)(**inputs)
+
+
+class LiteRTCompiledModel:
+    """LiteRT's CompiledModel, the interface of its Kotlin, Swift and C++ packages, on the CPU."""
+
+    def __init__(self, content):
+        from ai_edge_litert.compiled_model import CompiledModel
+
+        with quiet():
+            self.model = CompiledModel.from_buffer(content)
+
+    def __call__(self, signature, **inputs):
+        index = self.model.get_signature_index(signature)
+        names = self.model.get_signature_by_index(index)
+        takes, gives = (
+            self.model.create_input_buffers(index),
+            self.model.create_output_buffers(index),
+        )
+        for name, buffer in zip(names["inputs"], takes, strict=True):
+            buffer.write(np.ascontiguousarray(inputs[name]))
+        self.model.run_by_index(index, takes, gives)
+        details = self.model.get_output_tensor_details(signature)
+        found = {}
+        for name, buffer in zip(names["outputs"], gives, strict=True):
+            shape, dtype = details[name]["shape"], np.dtype(details[name]["dtype"])
+            found[name] = buffer.read(int(np.prod(shape)), dtype.type).reshape(shape)
+        return found
+
+
+RUNTIMES = {"interpreter": LiteRTInterpreter, "compiled_model": LiteRTCompiledModel}
+
+
+def open_file(content, runtime):
+    """Opens a .tflite file in a runtime.
+
+    Args:
+        content: bytes of the file.
+        runtime: key of RUNTIMES.
+
+    Returns:
+        function (signature, **inputs) -> dict of output name -> array; inputs by their names, of
+        the file's static batch.
+
+    Raises:
+        ValueError: no such runtime.
+    """
+    if runtime not in RUNTIMES:
+        raise unknown("runtime", runtime, RUNTIMES)
+    return RUNTIMES[runtime](content)

@@ -1,0 +1,54 @@
+"""Every runtime that runs in this process gives the same images from the same file.
+
+The files of the shelf go through the same runtimes in test_export_zoo.py.
+"""
+
+import numpy as np
+import pytest
+from export_models import codes, pictures, small
+
+from keras_vae import export
+from keras_vae.export.runtimes import RUNTIMES, open_file
+
+INPUTS = {
+    "decode": {"z": codes(1)},
+    "encode": {"images": pictures(1)},
+    "reconstruct": {"images": pictures(1)},
+    "interpolate": {
+        "start": codes(2)[:1],
+        "end": codes(2)[1:],
+        "position": np.full((1, 1), 0.3, "float32"),
+    },
+    "generate": {"seed": np.array([2**31 - 1], "int32")},
+}
+
+
+@pytest.mark.parametrize("quantize", export.QUANTIZE)
+@pytest.mark.parametrize("builder", ["conv_vae", "dense_ae"])
+def test_parity_of_every_signature(builder, quantize, tmp_path):
+    model = small(builder)
+    names = [name for name in INPUTS if name != "generate" or hasattr(model, "prior")]
+    path = tmp_path / "d.tflite"
+    export.tflite(model, path, quantize, signatures=names, calibration_images=pictures(64))
+    files = {runtime: open_file(path.read_bytes(), runtime) for runtime in RUNTIMES}
+    for name in names:
+        ((key, expected),) = files["interpreter"](name, **INPUTS[name]).items()
+        for file in files.values():
+            found = file(name, **INPUTS[name])
+            assert set(found) == {key}
+            assert found[key].shape == expected.shape
+            np.testing.assert_allclose(found[key], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("runtime", sorted(RUNTIMES))
+def test_bytes_come_as_bytes(runtime, tmp_path):
+    path = tmp_path / "d.tflite"
+    export.tflite(small("dense_vae"), path, output="uint8")
+    found = open_file(path.read_bytes(), runtime)("decode", z=codes(1))["images"]
+    assert found.dtype == np.uint8
+    assert found.max() > 1
+
+
+def test_an_unknown_runtime():
+    with pytest.raises(ValueError, match=r"runtime 'interpeter'\. Did you mean 'interpreter'"):
+        open_file(b"", "interpeter")
