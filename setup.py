@@ -52,6 +52,7 @@ setup(
         "importlib_resources>=5",  # tensorflow-datasets imports it to prepare data
         "numpy>=1.26",
         "ai-edge-litert>=1.2",
+        "ai-edge-quantizer",
         "scikit-learn>=1.4",
         "matplotlib>=3.8",
         "pillow>=10",

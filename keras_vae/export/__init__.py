@@ -1,14 +1,15 @@
 """What leaves the building: SavedModels and quantised TFLite decoders, and proof that they work.
 
 The files, in the order in which they build on each other: artefact, decoder, saved_model,
-rewrite, generator, functions, pruning, quantize, interpreter, tflite, verify,
-certificate, runtimes.
+rewrite, generator, functions, pruning, quantize, interpreter, verify, certificate, selective,
+search, tflite, runtimes.
 """
 
 from keras_vae.export.artefact import Artefact
 from keras_vae.export.certificate import certify
 from keras_vae.export.functions import OUTPUTS, SIGNATURES
 from keras_vae.export.saved_model import saved_model
+from keras_vae.export.search import Budget
 from keras_vae.export.tflite import QUANTIZE, tflite
 from keras_vae.export.verify import table, verify
 
@@ -17,6 +18,7 @@ __all__ = [
     "QUANTIZE",
     "SIGNATURES",
     "Artefact",
+    "Budget",
     "certify",
     "saved_model",
     "table",

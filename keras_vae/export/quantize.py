@@ -6,7 +6,8 @@ import tensorflow as tf
 from keras_vae.export import decoder
 from keras_vae.export.artefact import operators
 
-CALIBRATION_CODES = 256  # of each kind: prior, posterior means, posterior samples
+CALIBRATION_CODES = 256  # of each kind
+KINDS = ("prior", "means", "samples")
 WEIGHT_OPS = {"FULLY_CONNECTED", "CONV_2D", "TRANSPOSE_CONV", "DEPTHWISE_CONV_2D", "BATCH_MATMUL"}
 MOVES = {"DEPTH_TO_SPACE", "RESHAPE", "STRIDED_SLICE"}  # compute nothing: in int8 they cost less
 
@@ -57,20 +58,21 @@ def _outside(content):
     return names
 
 
-def calibration_inputs(model, signatures, batch, images=None, kept=None):
+def calibration_inputs(model, signatures, batch, images=None, kept=None, kinds=KINDS):
     """What each signature is run on while ranges are taken: whole batches.
 
     Args:
         model: Autoencoder or VAE.
-        signatures: names of `signatures.SIGNATURES`.
+        signatures: names of `functions.SIGNATURES`.
         batch: images per call.
         images: see `calibration_codes`; "encode" and "reconstruct" need them.
         kept: indices of the latents that a code of the file consists of, or None.
+        kinds: of codes, see `calibration_codes`.
 
     Returns:
         dict of signature -> list of dicts of input name -> array.
     """
-    codes = calibration_codes(model, images)
+    codes = calibration_codes(model, images, kinds)
     codes = codes if kept is None else codes[:, kept]
     count = len(codes)
     position = np.linspace(0, 1, count, dtype="float32")[:, None]
@@ -97,15 +99,17 @@ def calibration_inputs(model, signatures, batch, images=None, kept=None):
     }  # fmt: skip
 
 
-def calibration_codes(model, images=None):
+def calibration_codes(model, images=None, kinds=KINDS):
     """The codes over which int8 takes its ranges.
 
     Args:
         model: Autoencoder or VAE.
         images: (N, H, W, C) or (N, H, W) in [0, 1], or None; at most 256, evenly chosen, are used.
+        kinds: "prior" (draws of it), "means" and "samples" (of the posterior of the images); those
+            that model and images do not give are left out.
 
     Returns:
-        (M, latent_dim) float32: draws of the prior, means and samples of the posterior, in turn.
+        (M, latent_dim) float32.
     """
     is_vae = hasattr(model, "prior")
     if images is None and not is_vae:
@@ -113,13 +117,16 @@ def calibration_codes(model, images=None):
             f"{type(model).__name__} has no prior to draw codes from: quantize='int8' needs "
             "calibration_images=(N, H, W, C), images of the kind that it was trained on."
         )
-    kinds = [decoder.draw(model, CALIBRATION_CODES, seed=1)] if is_vae else []
+    codes = []
+    if is_vae and "prior" in kinds:
+        codes.append(decoder.draw(model, CALIBRATION_CODES, seed=1))
     if images is not None:
         images = _some(images)
-        kinds.append(model.encode(images))
-        if is_vae:
-            kinds.append(np.asarray(model.posterior(images).sample(seed=tf.constant([0, 2]))))
-    codes = np.concatenate(kinds).astype("float32")
+        if "means" in kinds or not is_vae:
+            codes.append(model.encode(images))
+        if is_vae and "samples" in kinds:
+            codes.append(np.asarray(model.posterior(images).sample(seed=tf.constant([0, 2]))))
+    codes = np.concatenate(codes).astype("float32")
     return codes[np.random.default_rng(0).permutation(len(codes))]
 
 

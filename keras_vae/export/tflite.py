@@ -14,10 +14,11 @@ from keras_vae.export.artefact import Artefact, count_builtin, not_builtin, with
 from keras_vae.export.functions import SIGNATURES, check_choices, functions
 from keras_vae.export.interpreter import run
 from keras_vae.export.pruning import live_latents
-from keras_vae.export.quantize import calibration_inputs, int8
+from keras_vae.export.quantize import KINDS, calibration_inputs, int8
+from keras_vae.export.search import Budget, best, ways
 from keras_vae.quiet import quiet
 
-QUANTIZE = (None, "float16", "dynamic", "int8")
+QUANTIZE = (None, "float16", "dynamic", "int8")  # and "auto": the best of them and of mixtures
 INT8_LIMIT = 3 / 255  # mean absolute pixel error above which an int8 file is not written
 
 
@@ -31,6 +32,7 @@ def tflite(
     batch=1,
     min_rate=None,
     calibration_images=None,
+    budget=None,
 ):
     """Writes a model as a .tflite file of builtin operators.
 
@@ -53,11 +55,13 @@ def tflite(
         "float16"  float16 weights, float32 arithmetic: half the bytes
         "dynamic"  int8 weights, activations quantised while running: a quarter of the bytes
         "int8"     int8 weights and int8 activations with fixed scales, see `quantize.int8`
+        "auto"     the best within `budget` of these and of mixtures layer by layer, see
+                   `search.ways`: half of `calibration_images` calibrate, the other half judge
 
     Args:
         model: Autoencoder or VAE.
         path: file to write, ending in .tflite; an older file is replaced.
-        quantize: None, "float16", "dynamic" or "int8".
+        quantize: None, "float16", "dynamic", "int8" or "auto".
         signatures: names of `export.SIGNATURES`.
         output: "pixels" (means in [0, 1]), "uint8" (0..255, for a bitmap), or "logits": the raw
             parameters of the likelihood, of which each channel has one or more.
@@ -65,12 +69,14 @@ def tflite(
         min_rate: latents whose rate, the mean over `calibration_images`, is below this many nats
             are left out of the codes, and of the weights; or None. The artefact says which are
             kept and what that costs.
-        calibration_images: (N, H, W, C) or (N, H, W) in [0, 1], used by "int8" and by `min_rate`:
-            for int8 their codes (and, for a VAE, samples of their posterior) calibrate beside draws
-            of the prior. An Autoencoder has no prior and needs them.
+        calibration_images: (N, H, W, C) or (N, H, W) in [0, 1], used by "int8", "auto" and
+            `min_rate`. For int8 their codes (and, for a VAE, samples of their posterior) calibrate
+            beside draws of the prior; an Autoencoder has no prior and needs them. "auto" needs
+            them, in the support of the likelihood.
+        budget: `search.Budget` of "auto": at most 0.05 nats, the smallest file, by default.
 
     Returns:
-        Artefact.
+        Artefact; for "auto" its `quantize` says what was chosen, and its `tries` what all cost.
 
     Raises:
         TypeError: a model without a decoder.
@@ -82,8 +88,8 @@ def tflite(
     """
     decoder.check(model)
     path = _writable(path)
-    if quantize not in QUANTIZE:
-        raise unknown("quantize", quantize, QUANTIZE)
+    if quantize not in (*QUANTIZE, "auto"):
+        raise unknown("quantize", quantize, (*QUANTIZE, "auto"))
     check_choices(model, signatures, output)
     signatures = tuple(name for name in SIGNATURES if name in signatures)  # decode comes first
     if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
@@ -91,16 +97,40 @@ def tflite(
     note = {"output": output, "latents": None, "pruned_nats": 0.0}
     if min_rate is not None:
         note["latents"], note["pruned_nats"] = live_latents(model, calibration_images, min_rate)
-    kept, inputs = note["latents"], None
-    if quantize == "int8":
-        inputs = calibration_inputs(model, signatures, batch, calibration_images, kept)
-    content = _convert(functions(model, signatures, output, batch, kept), quantize, inputs)
+    kept = note["latents"]
+    bodies = functions(model, signatures, output, batch, kept)
+    if quantize == "auto":
+        images = _halves(calibration_images, signatures)
+        sets = {"all codes": KINDS, "the prior": KINDS[:1], "the posterior": KINDS[1:]}
+        inputs = {
+            name: calibration_inputs(model, signatures, batch, images[0], kept, kinds)
+            for name, kinds in sets.items()
+            if hasattr(model, "prior") or name == "all codes"
+        }
+        candidates = ways(lambda kind, batches: _convert(bodies, kind, batches), inputs)
+        content, tries = best(model, candidates, note, images[1], budget or Budget())
+        quantize = next(row["file"] for row in tries if row["chosen"])
+    else:
+        inputs, tries = None, ()
+        if quantize == "int8":
+            inputs = calibration_inputs(model, signatures, batch, calibration_images, kept)
+        content = with_note(_convert(bodies, quantize, inputs), note)
+        if quantize == "int8" and "decode" in signatures:
+            _check_error(model, content, inputs["decode"], note)
     ops = count_builtin(content)
-    content = with_note(content, note)
-    if quantize == "int8" and "decode" in signatures:
-        _check_error(model, content, inputs["decode"], note)
     _write(path, content)
-    return Artefact(path, len(content), ops, quantize, signatures, **note)
+    return Artefact(path, len(content), ops, quantize, signatures, **note, tries=tries)
+
+
+def _halves(images, signatures):
+    """Images to calibrate on and images that judge, for "auto"."""
+    if images is None or len(images) < 2 or "decode" not in signatures:
+        raise ValueError(
+            "quantize='auto' judges by the signature 'decode' and by calibration_images=(N, H, W, "
+            f"C), at least two; received signatures={signatures!r} and "
+            f"{0 if images is None else len(images)} images."
+        )
+    return images[::2], images[1::2]
 
 
 def _convert(functions, quantize, inputs):

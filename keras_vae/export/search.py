@@ -1,0 +1,122 @@
+"""The best quantisation of a decoder, found by measuring: each way is converted, run and judged."""
+
+import dataclasses
+import math
+import tempfile
+from pathlib import Path
+
+import keras
+
+from keras_vae.choice import unknown
+from keras_vae.export.artefact import with_note
+from keras_vae.export.certificate import certify
+from keras_vae.export.selective import layers, selective
+from keras_vae.quiet import quiet
+
+COLUMN = {"nats": "nats_lost", "kib": "kib", "microseconds": "microseconds_per_image"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """What a file may cost at most.
+
+    Attributes:
+        nats: by how much the ELBO may fall, see `export.certify`.
+        kib: size of the file.
+        microseconds: for one image on one thread.
+        minimise: "nats", "kib" or "microseconds": what decides between files within the budget.
+    """
+
+    nats: float = 0.05
+    kib: float = math.inf
+    microseconds: float = math.inf
+    minimise: str = "kib"
+
+    def __post_init__(self):
+        if self.minimise not in COLUMN:
+            raise unknown("minimise", self.minimise, COLUMN)
+
+    def holds(self, row):
+        """Whether a row of `export.certify` is within the budget."""
+        return all(row[column] <= getattr(self, name) for name, column in COLUMN.items())
+
+
+def ways(convert, inputs):
+    """The ways to quantise a file that are tried.
+
+    Args:
+        convert: function (quantize, inputs) -> bytes, by the converter of TensorFlow.
+        inputs: dict of the name of a calibration set -> inputs as in `quantize.int8`.
+
+    Returns:
+        dict of name -> function () -> bytes. By the converter: float32, float16, dynamic, and int8
+        calibrated on each set. Layer by layer: int8 with ranges of a moving average, int8 with a
+        last layer of another kind, int8 weights alone, and the same for the dense layers only.
+    """
+    whole = convert(None, None)
+    heavy = layers(whole)
+    last = [
+        place
+        for place, step in enumerate(heavy)
+        if all(later.graph != step.graph for later in heavy[place + 1 :])
+    ]
+    dense = [place for place, step in enumerate(heavy) if step.name == "FULLY_CONNECTED"]
+    every = next(iter(inputs.values()))
+
+    def mixed(usual, other=None, where=(), **options):
+        schemes = [other if place in where else usual for place in range(len(heavy))]
+        return lambda: selective(whole, schemes, every, **options)
+
+    found = {"float32": lambda: whole}
+    for quantize in ("float16", "dynamic"):
+        found[quantize] = lambda quantize=quantize: convert(quantize, None)
+    for name, batches in inputs.items():
+        found[f"int8, ranges of {name}"] = lambda batches=batches: convert("int8", batches)
+    found["int8, moving average"] = mixed("int8", estimator="moving_average")
+    for scheme in ("float32", "weights", "dynamic"):
+        found[f"int8, last layer {scheme}"] = mixed("int8", scheme, last)
+    found["int8 weights"] = mixed("weights")
+    if len(dense) < len(heavy):
+        found["int8 weights, dense layers only"] = mixed("float32", "weights", dense)
+        found["dynamic, dense layers only"] = mixed("float32", "dynamic", dense)
+    return found
+
+
+def best(model, candidates, note, images, budget):
+    """Tries all candidates.
+
+    Args:
+        model: Autoencoder or VAE.
+        candidates: dict of `ways`.
+        note: of the file, see `artefact.with_note`.
+        images: (N, H, W, C) in the support of the likelihood, which judge.
+        budget: Budget.
+
+    Returns:
+        bytes of the best file, and a tuple of dicts of `certify`, in the order of the tries, with
+        `file` (the name of the way), `within` (the budget) and `chosen`.
+
+    Raises:
+        ValueError: no file is within the budget.
+    """
+    contents, rows = {}, []
+    bar = keras.utils.Progbar(len(candidates))
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (way, make) in enumerate(candidates.items()):
+            with quiet():
+                contents[way] = with_note(make(), note)
+                path = Path(folder) / f"{number}.tflite"
+                path.write_bytes(contents[way])
+                row = certify(path, model, images)
+            rows.append({"within": budget.holds(row), **row, "file": way})
+            bar.add(1)
+    within = [row for row in rows if row["within"]]
+    if not within:
+        near = min(rows, key=lambda row: row["nats_lost"])
+        raise ValueError(
+            f"No quantisation is within {budget}; nothing was written. The most faithful of "
+            f"{len(rows)} tries, {near['file']!r}, loses {near['nats_lost']:.4f} nats with "
+            f"{near['kib']:.0f} KiB and {near['microseconds_per_image']:.0f} microseconds."
+        )
+    chosen = min(within, key=lambda row: row[COLUMN[budget.minimise]])["file"]
+    return contents[chosen], tuple({"chosen": row["file"] == chosen, **row} for row in rows)

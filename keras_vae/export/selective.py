@@ -1,0 +1,81 @@
+"""Layer by layer: a float32 file whose layers are quantised each in its own way."""
+
+import re
+
+from keras_vae.choice import unknown
+from keras_vae.export.artefact import operators
+from keras_vae.export.quantize import WEIGHT_OPS
+
+SCHEMES = ("float32", "weights", "dynamic", "int8")
+ESTIMATORS = ("min_max", "moving_average")
+
+
+def layers(content):
+    """The steps with weights of a .tflite file, in their order: list of artefact.Operator."""
+    return [step for step in operators(content) if step.name in WEIGHT_OPS]
+
+
+def selective(content, schemes, inputs=None, estimator="min_max"):
+    """Quantises a float32 file by ai-edge-quantizer.
+
+    The schemes of a layer: "float32" leaves it; "weights" keeps int8 weights and computes in
+    float32; "dynamic" quantises what comes in while running; "int8" has fixed scales. The steps
+    between two int8 layers are int8 where the tool can do it; the others stay float32.
+
+    Args:
+        content: bytes of a float32 .tflite file.
+        schemes: a name of SCHEMES for each of `layers(content)`.
+        inputs: as in `quantize.int8`; needed where a layer is int8.
+        estimator: of the ranges of activations, "min_max" over all inputs, or "moving_average" of
+            the minima and maxima, which forgets outliers.
+
+    Returns:
+        bytes.
+
+    Raises:
+        ValueError: an unknown scheme or estimator, or not one scheme for each layer.
+    """
+    from ai_edge_quantizer import calibrator, quantizer, recipe_manager
+    from ai_edge_quantizer.qtyping import TFLOperationName
+    from ai_edge_quantizer.utils import qsv_utils
+
+    heavy = layers(content)
+    if len(schemes) != len(heavy):
+        raise ValueError(f"{len(heavy)} layers need as many schemes; received {len(schemes)}.")
+    for scheme in schemes:
+        if scheme not in SCHEMES:
+            raise unknown("scheme", scheme, SCHEMES)
+    if estimator not in ESTIMATORS:
+        raise unknown("estimator", estimator, ESTIMATORS)
+    if set(schemes) == {"float32"}:
+        return content
+    every, recipe = TFLOperationName.ALL_SUPPORTED, recipe_manager.RecipeManager()
+    chosen = dict(zip((step.output for step in heavy), schemes))
+    for step in operators(content):
+        scope = f"^{re.escape(step.output)}(;|$)"
+        scheme = chosen.get(step.output) or _between(content, step, chosen)
+        if scheme == "int8":
+            recipe.add_static_config(scope, every, activation_num_bits=8, weight_num_bits=8)
+        elif scheme == "dynamic":
+            recipe.add_dynamic_config(scope, every, num_bits=8)
+        elif scheme == "weights":
+            recipe.add_weight_only_config(scope, every, num_bits=8)
+    tool = quantizer.Quantizer(content, recipe.get_quantization_recipe())
+    if "int8" not in schemes:
+        return bytes(tool.quantize().quantized_model)
+    update = {
+        "min_max": qsv_utils.min_max_update,
+        "moving_average": qsv_utils.moving_average_update,
+    }[estimator]
+    ranges = calibrator.Calibrator(content, num_threads=1, qsv_update_func=update)
+    ranges.calibrate(inputs, recipe)
+    return bytes(tool.quantize(ranges.get_model_qsvs()).quantized_model)
+
+
+def _between(content, step, chosen):
+    """int8 for a step without weights that lies between two int8 layers of its graph."""
+    steps = [other for other in operators(content) if other.graph == step.graph]
+    place = steps.index(step)
+    before = [chosen[s.output] for s in steps[:place] if s.output in chosen]
+    after = [chosen[s.output] for s in steps[place:] if s.output in chosen]
+    return "int8" if before[-1:] == ["int8"] and after[:1] == ["int8"] else "float32"
