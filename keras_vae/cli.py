@@ -188,8 +188,15 @@ def export(
     output: Annotated[Path, typer.Option(help="File (tflite) or folder (saved_model) to write.")],
     format: Annotated[str, typer.Option(help="tflite or saved_model.")] = "tflite",
     quantize: Annotated[
-        str, typer.Option(help="none, float16, dynamic or int8 (tflite only).")
+        str,
+        typer.Option(
+            help="none, float16, dynamic, int8, or auto: the smallest that loses at most "
+            "--max-nats (tflite only)."
+        ),
     ] = "none",
+    max_nats: Annotated[
+        float, typer.Option(help="By how much the ELBO may fall for --quantize auto.")
+    ] = 0.05,
     batch: Annotated[int, typer.Option(min=1, help="Images per call (tflite only).")] = 1,
     signature: Annotated[
         list[str],
@@ -225,7 +232,7 @@ def export(
         exporter.saved_model(model, output)
     else:
         quantize = None if quantize == "none" else quantize
-        on_images = quantize == "int8" or min_rate is not None
+        on_images = quantize in ("int8", "auto") or min_rate is not None
         artefact = exporter.tflite(
             model,
             output,
@@ -235,7 +242,10 @@ def export(
             batch=batch,
             min_rate=min_rate,
             calibration_images=certification.calibration_images(name) if on_images else None,
+            budget=exporter.Budget(nats=max_nats),
         )
+        if artefact.tries and not as_json:
+            _print_tries(artefact.tries)
         if artefact.latents is not None and not as_json:
             print(
                 f"{len(artefact.latents)} of {model.latent_dim} latents stay; without the others "
@@ -299,6 +309,24 @@ def _print_table(columns, rows):
     for row in rows:
         table.add_row(*row)
     Console().print(table)
+
+
+def _print_tries(rows):
+    heads = ["way", "KiB", "nats lost", "us per image", ""]
+    marks = {(True, True): "chosen", (True, False): "within"}
+    _print_table(
+        heads,
+        [
+            [
+                row["file"],
+                f"{row['kib']:.1f}",
+                f"{row['nats_lost']:+.4f}",
+                f"{row['microseconds_per_image']:.0f}",
+                marks.get((row["within"], row["chosen"]), ""),
+            ]
+            for row in rows
+        ],
+    )
 
 
 def _print_artefacts(rows):

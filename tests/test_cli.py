@@ -150,6 +150,16 @@ def test_export_of_all_that_a_file_can_do(tmp_path):
     assert abs(row["nats_lost"]) < 1
 
 
+def test_export_finds_the_best_quantisation(tmp_path):
+    path = tmp_path / "d.tflite"
+    options = ("--quantize", "auto", "--max-nats", "0.5", "--output", path)
+    result = run("export", "dense_vae_digits", *options)
+    assert result.exit_code == 0, result.output
+    assert "last layer dynamic" in result.stdout
+    assert result.stdout.count("chosen") == 1
+    assert path.stat().st_size < 80_000
+
+
 def test_export_writes_a_saved_model(tmp_path):
     folder = tmp_path / "model"
     result = run("export", "dense_vae_digits", "--format", "saved_model", "--output", folder)
