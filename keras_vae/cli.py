@@ -3,14 +3,14 @@
 Exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage.
 """
 
-import contextlib
-import json
 import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from keras_vae import terminal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's notes are not the user's
 
@@ -60,7 +60,7 @@ def list_(as_json: Json = False):
 
     entries = [zoo.info(name) for name in zoo.names()]
     if as_json:
-        return _print_json(entries)
+        return terminal.as_json(entries)
     columns = ["entry", "parameters", "code", "nll (nats)", "ELBO (nats)", "mse", "data"]
     rows = [
         [
@@ -74,7 +74,7 @@ def list_(as_json: Json = False):
         ]
         for entry in entries
     ]
-    _print_table(columns, rows)
+    terminal.table(columns, rows)
 
 
 @app.command()
@@ -86,7 +86,7 @@ def info(name: Name, as_json: Json = False):
     from keras_vae import zoo
 
     if as_json:
-        return _print_json(zoo.info(name))
+        return terminal.as_json(zoo.info(name))
     from rich.console import Console
     from rich.markdown import Markdown
 
@@ -114,7 +114,7 @@ def generate(
         raise ValueError(f"{name!r} is an autoencoder: it has no prior to draw from. Use a VAE.")
     picture = plot.grid(model.sample(count, seed=seed), scale=scale)
     plot.save(picture, output)
-    _done(as_json, {"file": str(output), "count": count, "seed": seed})
+    terminal.done(as_json, {"file": str(output), "count": count, "seed": seed})
 
 
 @app.command()
@@ -150,12 +150,12 @@ def train(
     recipe, recipe_file = training.choose(
         what, images, output.name, image_size, latent_dim, likelihood, epochs
     )
-    with _quiet_stdout(as_json):
+    with terminal.progress(as_json):
         written = training.train(recipe, output, recipe_file)
     misses = [] if epochs else recipe.misses(written["numbers"])
     for miss in misses:
         print(f"keras-vae: {miss}", file=sys.stderr)
-    _done(as_json, {"folder": str(output), **written["numbers"], "misses": misses})
+    terminal.done(as_json, {"folder": str(output), **written["numbers"], "misses": misses})
 
 
 @app.command()
@@ -175,11 +175,11 @@ def evaluate(
     """
     from keras_vae import training
 
-    with _quiet_stdout(as_json):
+    with terminal.progress(as_json):
         numbers = training.evaluate(name, importance_samples, count)
     if as_json:
-        return _print_json(numbers)
-    _print_table(["number", "value"], [[key, _format(value)] for key, value in numbers.items()])
+        return terminal.as_json(numbers)
+    terminal.numbers(numbers)
 
 
 @app.command()
@@ -245,7 +245,7 @@ def export(
             budget=exporter.Budget(nats=max_nats),
         )
         if artefact.tries and not as_json:
-            _print_tries(artefact.tries)
+            terminal.tries(artefact.tries)
         if artefact.latents is not None and not as_json:
             print(
                 f"{len(artefact.latents)} of {model.latent_dim} latents stay; without the others "
@@ -256,8 +256,8 @@ def export(
     else:
         row = exporter.verify(output, model)
     if as_json:
-        return _print_json(row)
-    _print_artefacts([row])
+        return terminal.as_json(row)
+    terminal.artefacts([row])
 
 
 @app.command()
@@ -273,84 +273,16 @@ def demo(
     """
     from keras_vae import demo as demonstration
 
-    with _quiet_stdout(as_json):
+    with terminal.progress(as_json):
         rows = demonstration.run(output)
     if as_json:
-        return _print_json(rows)
-    _print_artefacts(rows)
+        return terminal.as_json(rows)
+    terminal.artefacts(rows)
     print(f"Pictures and files are in {output}/.")
-
-
-# ---- output -------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _quiet_stdout(as_json):
-    """With --json, progress goes to stderr: stdout is for the JSON alone."""
-    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        yield
-
-
-def _done(as_json, result):
-    if as_json:
-        return _print_json(result)
-    _print_table(["", ""], [[key, _format(value)] for key, value in result.items()])
-
-
-def _print_json(value):
-    print(json.dumps(value, indent=2, default=str))
-
-
-def _print_table(columns, rows):
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*columns, show_header=any(columns))
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
-
-
-def _print_tries(rows):
-    heads = ["way", "KiB", "nats lost", "us per image", ""]
-    marks = {(True, True): "chosen", (True, False): "within"}
-    _print_table(
-        heads,
-        [
-            [
-                row["file"],
-                f"{row['kib']:.1f}",
-                f"{row['nats_lost']:+.4f}",
-                f"{row['microseconds_per_image']:.0f}",
-                marks.get((row["within"], row["chosen"]), ""),
-            ]
-            for row in rows
-        ],
-    )
-
-
-def _print_artefacts(rows):
-    _print_table(
-        ["file", "KiB", "us / image", "largest pixel error", "ops"],
-        [
-            [
-                str(row["file"]),
-                f"{row['kib']:.1f}",
-                f"{row['microseconds_per_image']:.0f}",
-                f"{row['max_abs_error']:.2e}",
-                str(row["ops"]),
-            ]
-            for row in rows
-        ],
-    )
 
 
 def _cell(numbers, key, form):
     return format(numbers[key], form) if key in numbers else ""
-
-
-def _format(value):
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _check_picture(path):
