@@ -19,7 +19,7 @@ from keras_vae.export.search import Budget, best, ways
 from keras_vae.quiet import quiet
 
 QUANTIZE = (None, "float16", "dynamic", "int8")  # and "auto": the best of them and of mixtures
-INT8_LIMIT = 3 / 255  # mean absolute pixel error above which an int8 file is not written
+INT8_LIMIT = 4 / 255  # mean absolute pixel error above which an int8 file is not written
 
 
 def tflite(
@@ -82,7 +82,7 @@ def tflite(
         TypeError: a model without a decoder.
         ValueError: an unknown `quantize`, signature or output, a path without .tflite, a batch
             below 1, missing images, a decoder that LiteRT cannot run, or one that int8 damages by
-            more than 3/255 in the mean.
+            more than 4/255 in the mean.
         NotImplementedError: "generate" of a prior that does not say how it is drawn.
         FileNotFoundError, IsADirectoryError: a path that cannot be written.
     """
