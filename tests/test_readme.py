@@ -9,7 +9,8 @@ from keras_vae import card, zoo
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", ROOT / "zoo" / "README.md", ROOT / "export" / "README.md"]
+FOLDERS = [".", "zoo", "export", "export/android", "export/ios"]
+PAGES = [ROOT / folder / "README.md" for folder in FOLDERS]
 
 
 @pytest.mark.parametrize(("page", "links"), [("README.md", "zoo/"), ("zoo/README.md", "")])
