@@ -5,14 +5,14 @@ from pathlib import Path
 
 from keras_vae import data, entry, export, recipe, zoo
 
-CALIBRATION_IMAGES = 512
 TEST_IMAGES = 2000
 
 
 def calibration_images(name):
     """(512, H, W, C) validation images of an entry's data for int8, or None without the data."""
+    chosen = recipe.load(zoo.locate(name) / "recipe.py")
     try:
-        return _split(name, "validation", CALIBRATION_IMAGES)
+        return recipe.calibration_images(recipe.load_data(chosen), chosen)
     except FileNotFoundError:
         return None
 
@@ -23,7 +23,9 @@ def held_out_images(name, count=TEST_IMAGES):
     Raises:
         FileNotFoundError: the data is not at hand.
     """
-    return _split(name, "test", count)
+    chosen = recipe.load(zoo.locate(name) / "recipe.py")
+    test = recipe.load_data(chosen).test
+    return data.pixels(test, chosen.binarize, chosen.seed)[:count]
 
 
 def certify(name):
@@ -47,9 +49,3 @@ def certify(name):
             rows[quantize or "float32"] = export.certify(path, model, images)
     entry.record(zoo.locate(name), "export", rows)
     return rows
-
-
-def _split(name, split, count):
-    chosen = recipe.load(zoo.locate(name) / "recipe.py")
-    images = recipe.load_data(chosen)
-    return data.pixels(getattr(images, split), chosen.binarize, chosen.seed)[:count]

@@ -16,7 +16,7 @@ def dense_encoder(image_shape, outputs, *, hidden_units=(500, 500), activation="
         image_shape: (H, W, C).
         outputs: raw parameters per image.
         hidden_units: width of each hidden layer.
-        activation: of the hidden layers.
+        activation: of the hidden layers; "gated" multiplies each unit by a learned gate.
 
     Returns:
         keras.Model, (B, H, W, C) -> (B, outputs).
@@ -25,7 +25,7 @@ def dense_encoder(image_shape, outputs, *, hidden_units=(500, 500), activation="
     images = x = keras.Input(image_shape, name="image")
     x = layers.Flatten()(x)
     for units in hidden_units:
-        x = layers.Dense(units, activation=activation)(x)
+        x = _hidden(x, units, activation)
     x = layers.Dense(outputs, dtype="float32", name="parameters")(x)
     return keras.Model(images, x, name="dense_encoder")
 
@@ -38,7 +38,7 @@ def dense_decoder(latent_dim, image_shape, outputs, *, hidden_units=(500, 500), 
         image_shape: (H, W, C); C is not used, `outputs` takes its place.
         outputs: raw parameters per pixel.
         hidden_units: width of each hidden layer, from the code to the image.
-        activation: of the hidden layers.
+        activation: as in the encoder.
 
     Returns:
         keras.Model, (B, latent_dim) -> (B, H, W, outputs).
@@ -47,7 +47,7 @@ def dense_decoder(latent_dim, image_shape, outputs, *, hidden_units=(500, 500), 
     # === Functional Model ===
     code = x = keras.Input((latent_dim,), name="code")
     for units in hidden_units:
-        x = layers.Dense(units, activation=activation)(x)
+        x = _hidden(x, units, activation)
     x = layers.Dense(height * width * outputs, dtype="float32", name="parameters")(x)
     x = layers.Reshape((height, width, outputs), dtype="float32")(x)
     return keras.Model(code, x, name="dense_decoder")
@@ -148,6 +148,14 @@ def conv_decoder(
             x
         )
     return keras.Model(code, x, name="conv_decoder")
+
+
+def _hidden(x, units, activation):
+    """(B, F) -> (B, units); a gated unit is a linear one times a sigmoid one (arXiv 1612.08083)."""
+    if activation != "gated":
+        return layers.Dense(units, activation=activation)(x)
+    gate = layers.Dense(units, activation="sigmoid")(x)
+    return layers.Multiply()([layers.Dense(units)(x), gate])
 
 
 def _check_filters(filters):

@@ -10,9 +10,16 @@ from pathlib import Path
 
 import keras
 
-from keras_vae import callbacks, data, evaluate, image_folder, models
+from keras_vae import callbacks, data, evaluate, export, image_folder, models
 
-_AFTER_TRAINING = ("name", "importance_samples", "expected", "tolerance")
+CALIBRATION_IMAGES = 512  # of the validation images, for int8
+_AFTER_TRAINING = (  # what does not change the checkpoints
+    "name",
+    "quantization_aware_epochs",
+    "importance_samples",
+    "expected",
+    "tolerance",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,6 +40,8 @@ class Recipe:
         binarize: None or "dynamic", see `data.batches`.
         dtype_policy: of training, "float32" or "mixed_bfloat16"; weights are float32.
         jit_compile: train through XLA; dense networks gain, convolutions lose on processors.
+        quantization_aware_epochs: passes over the training images in which the decoder, alone and
+            last, learns to be int8, see `export.finetune`; at a tenth of the learning rate.
         importance_samples: of the reported nll (VAE).
         seed: of the weights, the order, the binarisation and the importance samples.
         expected: {number of `evaluate.report`: value} that a run reaches.
@@ -52,6 +61,7 @@ class Recipe:
     binarize: str | None = None
     dtype_policy: str = "float32"
     jit_compile: bool = False
+    quantization_aware_epochs: int = 0
     importance_samples: int = 1000
     seed: int = 0
     expected: dict = dataclasses.field(default_factory=dict)
@@ -156,8 +166,15 @@ def run(recipe, checkpoints=None, verbose="auto"):
     trained = models.build(recipe.builder, **arguments)  # without the slots of the optimizer
     trained.set_weights(weights)
     trained.compile(keras.optimizers.Adam(recipe.learning_rate))
+    seconds = clock.seconds + _make_quantization_aware(trained, images, recipe, verbose)
     numbers = measure(trained, images, recipe, progress=verbose != 0)
-    return Run(recipe, arguments, trained, images, numbers, clock.seconds)
+    return Run(recipe, arguments, trained, images, numbers, seconds)
+
+
+def calibration_images(images, recipe):
+    """(512, H, W, C) float32: the validation images over which int8 takes its ranges."""
+    chosen = data.Split("validation", images.validation.images[:CALIBRATION_IMAGES])
+    return data.pixels(chosen, recipe.binarize, recipe.seed)
 
 
 def measure(model, images, recipe, progress=True):
@@ -200,6 +217,28 @@ def _build_trainee(recipe, arguments, train_images):
     model.compile(keras.optimizers.Adam(rate, **averaging), jit_compile=recipe.jit_compile)
     model.optimizer.build(model.trainable_variables)  # so that a checkpoint finds its slots
     return model
+
+
+def _make_quantization_aware(model, images, recipe, verbose):
+    """The last phase of a recipe, in place; returns its seconds."""
+    start = time.perf_counter()
+    if recipe.quantization_aware_epochs:
+        export.finetune(
+            model,
+            data.batches(
+                images.train,
+                recipe.batch_size,
+                shuffle=True,
+                seed=recipe.seed + 1,
+                binarize=recipe.binarize,
+            ),
+            epochs=recipe.quantization_aware_epochs,
+            learning_rate=recipe.learning_rate / 10,
+            calibration_images=calibration_images(images, recipe),
+            jit_compile=recipe.jit_compile,
+            verbose=verbose,
+        )
+    return time.perf_counter() - start
 
 
 def _training_callbacks(recipe, checkpoints):

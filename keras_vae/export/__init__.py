@@ -6,6 +6,7 @@ search, tflite, runtimes.
 """
 
 from keras_vae.export.artefact import Artefact
+from keras_vae.export.aware import finetune, quantization_aware
 from keras_vae.export.certificate import certify
 from keras_vae.export.functions import OUTPUTS, SIGNATURES
 from keras_vae.export.saved_model import saved_model
@@ -20,6 +21,8 @@ __all__ = [
     "Artefact",
     "Budget",
     "certify",
+    "finetune",
+    "quantization_aware",
     "saved_model",
     "table",
     "tflite",

@@ -10,7 +10,7 @@ SIGNATURES = ("decode", "encode", "reconstruct", "interpolate", "generate")
 OUTPUTS = ("pixels", "logits", "uint8")
 
 
-def functions(model, signatures=("decode",), output="pixels", batch=1, kept=None):
+def functions(model, signatures=("decode",), output="pixels", batch=1, kept=None, serve=served):
     """The functions of a file and the tensors that they take.
 
     Args:
@@ -19,6 +19,7 @@ def functions(model, signatures=("decode",), output="pixels", batch=1, kept=None
         output: one of OUTPUTS, what every function that ends in an image gives.
         batch: B, images per call.
         kept: indices of the latents that a code of the file consists of, or None for all.
+        serve: function (network, kept) -> function of tensors; `quantize.int8_networks` rounds.
 
     Returns:
         dict of name -> tf.function with a static input signature.
@@ -28,7 +29,7 @@ def functions(model, signatures=("decode",), output="pixels", batch=1, kept=None
     """
     check_choices(model, signatures, output)
     latents = model.latent_dim if kept is None else len(kept)
-    decoder = served(model.decoder, kept)
+    decoder = serve(model.decoder, kept)
     key = "logits" if output == "logits" else "images"
 
     def decode(z):
@@ -54,7 +55,7 @@ def functions(model, signatures=("decode",), output="pixels", batch=1, kept=None
         return decode(z if kept is None else tf.gather(z, kept, axis=1))
 
     if {"encode", "reconstruct"} & set(signatures):
-        encoder = served(model.encoder)
+        encoder = serve(model.encoder)
     code = (batch, latents)
     inputs = {
         "decode": {"z": code},

@@ -1,61 +1,68 @@
-"""What int8 needs to know: which steps of a file become integers, and over which ranges."""
+"""What int8 needs to know: the codes and images over which the ranges of its integers are taken."""
 
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.export import decoder
-from keras_vae.export.artefact import operators
+from keras_vae.distributions import tfd
+from keras_vae.export import decoder, fake_quant
+from keras_vae.export.rewrite import frozen
 
 CALIBRATION_CODES = 256  # of each kind
 KINDS = ("prior", "means", "samples")
-WEIGHT_OPS = {"FULLY_CONNECTED", "CONV_2D", "TRANSPOSE_CONV", "DEPTHWISE_CONV_2D", "BATCH_MATMUL"}
-MOVES = {"DEPTH_TO_SPACE", "RESHAPE", "STRIDED_SLICE"}  # compute nothing: in int8 they cost less
+RANGES = ("likelihood", "min_max")
 
 
-def int8(converter, inputs):
-    """Converts with int8 weights and int8 activations.
+def int8_networks(model, images=None, kinds=KINDS, ranges="likelihood"):
+    """The networks of a model as an int8 file computes them.
 
-    Of each signature all steps from the first with weights to the last are integers; what lies
-    before (the integers of `generate`) and behind (a sigmoid, for most likelihoods) stays as it is:
-    in int8 it costs more than it saves, and the means of continuous_bernoulli and
+    The kernels from the first layer to the last read and write integers. What lies before (the
+    integers of `generate`) and behind (a sigmoid, for most likelihoods) is no part of a network and
+    stays as it is: in int8 it costs more than it saves, and the means of continuous_bernoulli and
     discretized_logistic divide by numbers that int8 rounds to zero.
 
     Args:
-        converter: tf.lite.TFLiteConverter of a SavedModel.
-        inputs: dict of signature -> list of dicts of input name -> array, over which the ranges of
-            activations are taken: their minimum and maximum.
+        model, images, kinds, ranges: see `calibrated`.
 
     Returns:
-        bytes.
+        function (network, kept) -> function of tensors, in the place of `rewrite.served`.
     """
-    debugging = tf.lite.experimental
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.representative_dataset = lambda: (
-        (name, rows) for name, batches in inputs.items() for rows in batches
+    return lambda network, kept=None: frozen(
+        calibrated(model, network, kept, images, kinds, ranges)
     )
-    # The converter alone has no way to leave a part in float; its debugger has.
-    chooser = debugging.QuantizationDebugger(
-        converter=converter, debug_dataset=converter.representative_dataset
-    )
-    outside = _outside(chooser.calibrated_model)
-    chooser.options = debugging.QuantizationDebugOptions(denylisted_nodes=outside)
-    return chooser.get_nondebug_quantized_model()
 
 
-def _outside(content):
-    """Output names of the steps that lie before the first or behind the last step with weights."""
-    graphs = {}
-    for operator in operators(content):
-        graphs.setdefault(operator.graph, []).append(operator)
-    names = []
-    for steps in graphs.values():
-        heavy = [i for i, step in enumerate(steps) if step.name in WEIGHT_OPS]
-        end = heavy[-1] + 1
-        while end < len(steps) and steps[end].name in MOVES:
-            end += 1
-        names += [step.output for step in (*steps[: heavy[0]], *steps[end:])]
-    return names
+def calibrated(model, network, kept=None, images=None, kinds=KINDS, ranges="likelihood"):
+    """The encoder or the decoder of a model, with the roundings of int8 activations.
+
+    Args:
+        model: Autoencoder or VAE.
+        network: its encoder or its decoder.
+        kept: indices of the latents that a code of the file consists of, or None.
+        images, kinds: see `calibration_codes`; the encoder needs images.
+        ranges: one of RANGES, see `fake_quant.calibrate`.
+
+    Returns:
+        functional keras.Model of FakeQuant layers and of the network's own, copied.
+    """
+    copy, marks = fake_quant.marked(network, kept)
+    if network is model.decoder:
+        inputs = calibration_codes(model, images, kinds)
+        distribution = model.likelihood_family.distribution
+        inputs = inputs if kept is None else inputs[:, kept]
+    else:
+        inputs = _some(images)
+        distribution = _of_code(model, inputs)
+    fake_quant.calibrate(copy, marks, inputs, distribution if ranges == "likelihood" else None)
+    return copy
+
+
+def _of_code(model, images):
+    """Output of the encoder -> a normal around the code, as wide as the posterior is on average."""
+    spread = 1.0
+    if hasattr(model, "posterior"):
+        spread = tf.reduce_mean(model.posterior(images).stddev(), axis=0)
+    normal = lambda raw: tfd.Normal(model.code(raw), spread)
+    return lambda raw: tfd.Independent(normal(raw), reinterpreted_batch_ndims=1)
 
 
 def calibration_inputs(model, signatures, batch, images=None, kept=None, kinds=KINDS):
@@ -82,11 +89,6 @@ def calibration_inputs(model, signatures, batch, images=None, kept=None, kinds=K
         "generate": {"seed": np.arange(count, dtype="int32")},
     }
     if {"encode", "reconstruct"} & set(signatures):
-        if images is None:
-            raise ValueError(
-                f"quantize='int8' with signatures={tuple(signatures)!r} needs "
-                "calibration_images=(N, H, W, C): an encoder is calibrated on images."
-            )
         arrays["encode"] = arrays["reconstruct"] = {"images": _some(images)}
     return {
         name: [
@@ -97,6 +99,16 @@ def calibration_inputs(model, signatures, batch, images=None, kept=None, kinds=K
         ]
         for name in signatures
     }  # fmt: skip
+
+
+def check_images(signatures, images):
+    """The images, or None. Raises ValueError where signatures of int8 cannot do without."""
+    if images is None and {"encode", "reconstruct"} & set(signatures):
+        raise ValueError(
+            f"quantize='int8' with signatures={tuple(signatures)!r} needs "
+            "calibration_images=(N, H, W, C): an encoder is calibrated on images."
+        )
+    return images
 
 
 def calibration_codes(model, images=None, kinds=KINDS):

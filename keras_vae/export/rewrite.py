@@ -3,10 +3,18 @@
 Each rewrite computes the same numbers by the same weights; none touches the network it is given.
 """
 
+import collections
+
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+
+# What the int8 kernels of LiteRT write, whatever they are given.
+FIXED_RANGE = {
+    keras.activations.sigmoid: (0.0, 255 / 256),
+    keras.activations.tanh: (-1.0, 127 / 128),
+}
 
 
 def served(network, kept=None):
@@ -21,39 +29,151 @@ def served(network, kept=None):
         function, (B, ..., len(kept)) float32 -> (B, ...) float32.
 
     Raises:
-        ValueError: inputs are to be left out and the first layer is not Dense.
+        ValueError: see `rewritten`.
     """
-    inputs = None
-    if kept is not None:
-        first = next(layer for layer in network.layers if not _is_input(layer))
-        if type(first) is not layers.Dense:
+    return frozen(rewritten(network, kept))
+
+
+def frozen(network):
+    """The network as a plain function of one tensor, its weights constants of this moment."""
+    trainable = [tf.constant(variable.numpy()) for variable in network.trainable_variables]
+    others = [tf.constant(variable.numpy()) for variable in network.non_trainable_variables]
+    return lambda x: network.stateless_call(trainable, others, x, training=False)[0]
+
+
+def rewritten(network, kept=None, mark=None):
+    """A float32 copy of the network with the same weights in the same order.
+
+    Args:
+        network: functional keras.Model with one input.
+        kept: indices of the input's last axis that the copy takes, or None for all.
+        mark: function, range or None -> keras layer: one is put behind the input, and behind each
+            tensor that an int8 kernel would write (over the given range, if any); or None.
+
+    Returns:
+        functional keras.Model.
+
+    Raises:
+        ValueError: inputs are to be left out and a layer that reads them is not Dense.
+    """
+    width = network.input_shape[-1] if kept is None else len(kept)
+    inputs = keras.Input((*network.input_shape[1:-1], width))
+    first = readers(network)[id(network.input)] if kept is not None else []
+    for layer in first:
+        if type(layer) is not layers.Dense:
             raise ValueError(
                 "Latents can be left out of a decoder whose first layer is Dense; this one starts "
-                f"with {type(first).__name__}. Export it with min_rate=None."
+                f"with {type(layer).__name__}. Export it with min_rate=None."
             )
-        inputs = keras.Input((len(kept),))
+    marking = None if mark is None else _Marking(network, inputs, mark)
 
     def copy(layer):
         kind = type(layer)
         config = {**layer.get_config(), "dtype": "float32"}
         if kind is layers.Conv2DTranspose and SubPixelConv.covers(layer):
-            return SubPixelConv.from_config(config)
-        if kept is not None and layer is first:
-            folded = NarrowDense.from_config(config)
-            folded.total, folded.kept = layer.kernel.shape[0], tuple(kept)
-            return folded
+            kind = SubPixelConv
+        elif layer in first:
+            kind = NarrowDense
         try:
-            return kind.from_config(config)
+            made = kind.from_config(config)
         except (TypeError, ValueError):  # a Lambda, say; it computes the same in either network
             return layer
+        if kind is NarrowDense:
+            made.total, made.kept = layer.kernel.shape[0], tuple(kept)
+        if marking is not None:
+            marking.split(made)
+        return made
 
     clone = keras.models.clone_model(
-        network, input_tensors=inputs, clone_function=copy, recursive=True
+        network,
+        input_tensors=inputs,
+        clone_function=copy,
+        call_function=marking,
+        recursive=True,
     )
-    clone.set_weights([np.asarray(weight, "float32") for weight in network.get_weights()])
-    trainable = [tf.constant(variable.numpy()) for variable in clone.trainable_variables]
-    frozen = [tf.constant(variable.numpy()) for variable in clone.non_trainable_variables]
-    return lambda x: clone.stateless_call(trainable, frozen, x, training=False)[0]
+    copy_weights(network, clone)
+    return clone
+
+
+def copy_weights(source, target):
+    """Gives the layers of a network the weights of the layers of the same names in another.
+
+    The order of the layers is no guide: what stands beside each other may change places in a copy.
+    """
+    for layer in target.layers:
+        if isinstance(layer, keras.Model):
+            copy_weights(source.get_layer(layer.name), layer)
+        elif layer.weights and source.get_layer(layer.name) is not layer:
+            weights = source.get_layer(layer.name).get_weights()
+            layer.set_weights([np.asarray(weight, "float32") for weight in weights])
+
+
+class _Marking:
+    """Calls the layers of a copy, with marks where an int8 kernel reads or writes."""
+
+    same_range = (  # of the output as of the input: nothing new to round
+        layers.Reshape,
+        layers.Flatten,
+        layers.Permute,
+        layers.Cropping2D,
+        layers.ZeroPadding2D,
+        layers.UpSampling2D,
+        layers.MaxPooling2D,
+        layers.Dropout,
+        keras.Model,  # its last layer has been marked
+    )
+
+    def __init__(self, network, inputs, mark):
+        self.mark, self.inputs, self.marked = mark, inputs, mark()(inputs)
+        self.activations = {}
+        self.fused = {
+            operation.name
+            for operation in network.operations
+            for found in [readers(network)[id(_output(operation))]]
+            if len(found) == 1 and _fuses(found[0])
+        }
+
+    def split(self, layer):
+        """Takes an activation off a layer whose kernel does not compute it."""
+        activation = getattr(layer, "activation", None)
+        if isinstance(layer, layers.Activation) or activation is None:
+            return
+        if activation not in (keras.activations.linear, keras.activations.relu):
+            self.activations[id(layer)] = layers.Activation(activation)
+            layer.activation = keras.activations.linear
+
+    def __call__(self, layer, *args, **kwargs):
+        args = [self.marked if argument is self.inputs else argument for argument in args]
+        x = layer(*args, **kwargs)
+        if isinstance(layer, self.same_range) or layer.name in self.fused:
+            return x
+        if id(layer) in self.activations:
+            x = self.mark()(x)
+            layer = self.activations[id(layer)]
+            x = layer(x)
+        return self.mark(FIXED_RANGE.get(getattr(layer, "activation", None)))(x)
+
+
+def readers(network):
+    """id of a tensor -> the operations of the network that read it."""
+    found = collections.defaultdict(list)
+    for operation in network.operations:
+        if not isinstance(operation, layers.InputLayer):
+            for tensor in keras.tree.flatten(operation.input):
+                found[id(tensor)].append(operation)
+    return found
+
+
+def _fuses(layer):
+    """Whether LiteRT computes the layer within the convolution before it."""
+    is_relu = getattr(layer, "activation", None) is keras.activations.relu
+    is_relu = is_relu and isinstance(layer, layers.Activation)
+    return is_relu or isinstance(layer, (layers.ReLU, layers.BatchNormalization))
+
+
+def _output(operation):
+    output = operation.output
+    return output[0] if isinstance(output, (list, tuple)) else output
 
 
 class NarrowDense(layers.Dense):
@@ -129,7 +249,3 @@ def _phases(taps, stride):
             if 0 <= tap < taps:
                 table[d - low, phase] = tap
     return table, -low, high
-
-
-def _is_input(layer):
-    return isinstance(layer, layers.InputLayer)

@@ -1,6 +1,7 @@
 """The best quantisation of a decoder, found by measuring: each way is converted, run and judged."""
 
 import dataclasses
+import itertools
 import math
 import tempfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import keras
 from keras_vae.choice import unknown
 from keras_vae.export.artefact import with_note
 from keras_vae.export.certificate import certify
+from keras_vae.export.quantize import KINDS, RANGES, int8_networks
 from keras_vae.export.selective import layers, selective
 from keras_vae.quiet import quiet
 
@@ -41,19 +43,22 @@ class Budget:
         return all(row[column] <= getattr(self, name) for name, column in COLUMN.items())
 
 
-def ways(convert, inputs):
+def ways(model, convert, inputs, images):
     """The ways to quantise a file that are tried.
 
     Args:
-        convert: function (quantize, inputs) -> bytes, by the converter of TensorFlow.
-        inputs: dict of the name of a calibration set -> inputs as in `quantize.int8`.
+        model: Autoencoder or VAE.
+        convert: function (quantize, serve) -> bytes, by the converter of TensorFlow.
+        inputs: of `quantize.calibration_inputs`.
+        images: (N, H, W, C) or (N, H, W) in [0, 1], to calibrate on.
 
     Returns:
         dict of name -> function () -> bytes. By the converter: float32, float16, dynamic, and int8
-        calibrated on each set. Layer by layer: int8 with ranges of a moving average, int8 with a
-        last layer of another kind, int8 weights alone, and the same for the dense layers only.
+        for each calibration set and each kind of range. Layer by layer: int8 with ranges of a
+        moving average, int8 with a last layer of another kind, int8 weights alone, and the same
+        for the dense layers only.
     """
-    whole = convert(None, None)
+    whole = convert(None)
     heavy = layers(whole)
     last = [
         place
@@ -61,17 +66,21 @@ def ways(convert, inputs):
         if all(later.graph != step.graph for later in heavy[place + 1 :])
     ]
     dense = [place for place, step in enumerate(heavy) if step.name == "FULLY_CONNECTED"]
-    every = next(iter(inputs.values()))
 
     def mixed(usual, other=None, where=(), **options):
         schemes = [other if place in where else usual for place in range(len(heavy))]
-        return lambda: selective(whole, schemes, every, **options)
+        return lambda: selective(whole, schemes, inputs, **options)
 
     found = {"float32": lambda: whole}
     for quantize in ("float16", "dynamic"):
-        found[quantize] = lambda quantize=quantize: convert(quantize, None)
-    for name, batches in inputs.items():
-        found[f"int8, ranges of {name}"] = lambda batches=batches: convert("int8", batches)
+        found[quantize] = lambda quantize=quantize: convert(quantize)
+    sets = {"all codes": KINDS, "the prior": KINDS[:1], "the posterior": KINDS[1:]}
+    if not hasattr(model, "prior"):
+        del sets["the prior"], sets["the posterior"]
+    for (name, kinds), ranges in itertools.product(sets.items(), RANGES):
+        found[f"int8, {ranges} ranges of {name}"] = lambda kinds=kinds, ranges=ranges: convert(
+            "int8", int8_networks(model, images, kinds, ranges)
+        )
     found["int8, moving average"] = mixed("int8", estimator="moving_average")
     for scheme in ("float32", "weights", "dynamic"):
         found[f"int8, last layer {scheme}"] = mixed("int8", scheme, last)

@@ -4,9 +4,9 @@ import re
 
 from keras_vae.choice import unknown
 from keras_vae.export.artefact import operators
-from keras_vae.export.quantize import WEIGHT_OPS
 
 SCHEMES = ("float32", "weights", "dynamic", "int8")
+WEIGHT_OPS = {"FULLY_CONNECTED", "CONV_2D", "TRANSPOSE_CONV", "DEPTHWISE_CONV_2D", "BATCH_MATMUL"}
 ESTIMATORS = ("min_max", "moving_average")
 
 
@@ -25,7 +25,7 @@ def selective(content, schemes, inputs=None, estimator="min_max"):
     Args:
         content: bytes of a float32 .tflite file.
         schemes: a name of SCHEMES for each of `layers(content)`.
-        inputs: as in `quantize.int8`; needed where a layer is int8.
+        inputs: of `quantize.calibration_inputs`; needed where a layer is int8.
         estimator: of the ranges of activations, "min_max" over all inputs, or "moving_average" of
             the minima and maxima, which forgets outliers.
 

@@ -1,5 +1,6 @@
 """A model as a .tflite file: float32, float16, dynamic range or int8; one signature or several."""
 
+import functools
 import os
 import re
 import tempfile
@@ -13,13 +14,21 @@ from keras_vae.export import decoder
 from keras_vae.export.artefact import Artefact, count_builtin, not_builtin, with_note
 from keras_vae.export.functions import SIGNATURES, check_choices, functions
 from keras_vae.export.interpreter import run
+from keras_vae.export.peephole import tidy
 from keras_vae.export.pruning import live_latents
-from keras_vae.export.quantize import KINDS, calibration_inputs, int8
+from keras_vae.export.quantize import (
+    calibration_codes,
+    calibration_inputs,
+    check_images,
+    int8_networks,
+)
+from keras_vae.export.rewrite import served
 from keras_vae.export.search import Budget, best, ways
 from keras_vae.quiet import quiet
 
 QUANTIZE = (None, "float16", "dynamic", "int8")  # and "auto": the best of them and of mixtures
-INT8_LIMIT = 4 / 255  # mean absolute pixel error above which an int8 file is not written
+CHECKED_CODES = 32
+INT8_LIMIT = 3 / 255  # mean absolute pixel error above which an int8 file is not written
 
 
 def tflite(
@@ -54,7 +63,7 @@ def tflite(
         None       float32 weights, float32 arithmetic
         "float16"  float16 weights, float32 arithmetic: half the bytes
         "dynamic"  int8 weights, activations quantised while running: a quarter of the bytes
-        "int8"     int8 weights and int8 activations with fixed scales, see `quantize.int8`
+        "int8"     int8 weights and int8 activations with fixed scales, see `quantize.int8_networks`
         "auto"     the best within `budget` of these and of mixtures layer by layer, see
                    `search.ways`: half of `calibration_images` calibrate, the other half judge
 
@@ -82,7 +91,7 @@ def tflite(
         TypeError: a model without a decoder.
         ValueError: an unknown `quantize`, signature or output, a path without .tflite, a batch
             below 1, missing images, a decoder that LiteRT cannot run, or one that int8 damages by
-            more than 4/255 in the mean.
+            more than 3/255 in the mean.
         NotImplementedError: "generate" of a prior that does not say how it is drawn.
         FileNotFoundError, IsADirectoryError: a path that cannot be written.
     """
@@ -97,26 +106,20 @@ def tflite(
     note = {"output": output, "latents": None, "pruned_nats": 0.0}
     if min_rate is not None:
         note["latents"], note["pruned_nats"] = live_latents(model, calibration_images, min_rate)
-    kept = note["latents"]
-    bodies = functions(model, signatures, output, batch, kept)
+    convert = functools.partial(_convert, model, signatures, output, batch, note["latents"])
     if quantize == "auto":
         images = _halves(calibration_images, signatures)
-        sets = {"all codes": KINDS, "the prior": KINDS[:1], "the posterior": KINDS[1:]}
-        inputs = {
-            name: calibration_inputs(model, signatures, batch, images[0], kept, kinds)
-            for name, kinds in sets.items()
-            if hasattr(model, "prior") or name == "all codes"
-        }
-        candidates = ways(lambda kind, batches: _convert(bodies, kind, batches), inputs)
+        inputs = calibration_inputs(model, signatures, batch, images[0], note["latents"])
+        candidates = ways(model, convert, inputs, images[0])
         content, tries = best(model, candidates, note, images[1], budget or Budget())
         quantize = next(row["file"] for row in tries if row["chosen"])
     else:
-        inputs, tries = None, ()
+        tries, serve = (), served
         if quantize == "int8":
-            inputs = calibration_inputs(model, signatures, batch, calibration_images, kept)
-        content = with_note(_convert(bodies, quantize, inputs), note)
+            serve = int8_networks(model, check_images(signatures, calibration_images))
+        content = with_note(convert(quantize, serve), note)
         if quantize == "int8" and "decode" in signatures:
-            _check_error(model, content, inputs["decode"], note)
+            _check_error(model, content, calibration_images, note)
     ops = count_builtin(content)
     _write(path, content)
     return Artefact(path, len(content), ops, quantize, signatures, **note, tries=tries)
@@ -133,21 +136,21 @@ def _halves(images, signatures):
     return images[::2], images[1::2]
 
 
-def _convert(functions, quantize, inputs):
-    """The functions as the bytes of a file, its signatures in their order."""
+def _convert(model, signatures, output, batch, kept, quantize, serve=served):
+    """The model as the bytes of a file, its signatures in their order."""
     module = tf.Module()
+    bodies = functions(model, signatures, output, batch, kept, serve)
     try:
         with quiet(), tempfile.TemporaryDirectory() as folder:
-            graphs = {name: body.get_concrete_function() for name, body in functions.items()}
+            graphs = {name: body.get_concrete_function() for name, body in bodies.items()}
             tf.saved_model.save(module, folder, signatures=graphs)
             converter = tf.lite.TFLiteConverter.from_saved_model(folder, list(graphs))
-            if quantize == "int8":
-                return int8(converter, inputs)
-            if quantize in ("float16", "dynamic"):
+            if quantize is not None:
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
             if quantize == "float16":
                 converter.target_spec.supported_types = [tf.float16]
-            return converter.convert()
+            content = converter.convert()
+            return tidy(content) if quantize == "int8" else content
     except Exception as error:  # the converter raises private types
         foreign = sorted(set(re.findall(r"'tf\.(\w+)' op is neither a custom op", str(error))))
         if foreign:
@@ -158,8 +161,9 @@ def _convert(functions, quantize, inputs):
         ) from error
 
 
-def _check_error(model, content, batches, note):
-    z = np.concatenate([rows["z"] for rows in batches[:32]])
+def _check_error(model, content, images, note):
+    z = calibration_codes(model, images)[:CHECKED_CODES]
+    z = z if note["latents"] is None else z[:, note["latents"]]
     pixels = decoder.as_pixels(model, run(content, z), note["output"])
     error = float(np.mean(np.abs(pixels - decoder.decode(model, z, note["latents"]))))
     if not error <= INT8_LIMIT:

@@ -23,7 +23,7 @@ def dense_ae(
         image_shape: (H, W, C).
         latent_dim: size of the code.
         hidden_units: width of each hidden layer, from the image to the code.
-        activation: of the hidden layers.
+        activation: of the hidden layers, a name of Keras or "gated".
         likelihood: see `Autoencoder`.
 
     Returns:
@@ -85,7 +85,7 @@ def dense_vae(
         image_shape: (H, W, C).
         latent_dim: size of the code.
         hidden_units: width of each hidden layer, from the image to the code.
-        activation: of the hidden layers.
+        activation: of the hidden layers, a name of Keras or "gated".
         likelihood, posterior, prior, objective: see `VAE`.
 
     Returns:
