@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_vae import certification, export, zoo
-from keras_vae.export.runtimes import RUNTIMES, open_file
+from keras_vae.export.runtimes import LITERT, open_file
 
 MAX_ERROR_FLOAT32 = 1e-5
 MEAN_ERROR = {"float16": 1 / 255, "dynamic": 3 / 255, "int8": 3 / 255}
@@ -38,7 +38,7 @@ def test_tflite(entry, quantize, tmp_path):
         assert row["max_abs_error"] < MAX_ERROR_FLOAT32
     else:
         assert row["mean_abs_error"] < COARSER.get((name, quantize), MEAN_ERROR[quantize])
-    files = {runtime: open_file(path.read_bytes(), runtime) for runtime in RUNTIMES}
+    files = {runtime: open_file(path.read_bytes(), runtime) for runtime in LITERT}
     found = {
         runtime: np.concatenate([file("decode", z=code[None])["images"] for code in z])
         for runtime, file in files.items()
