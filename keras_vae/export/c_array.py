@@ -117,8 +117,8 @@ def _header(content, name, source, arena, ops):
     lines = [
         f"/* {source} for TensorFlow Lite Micro, written by keras_vae.export.c_array.",
         " *",
-        f" * {len(content):,} bytes of flash; {arena:,} bytes of arena, which is what the reference",
-        " * kernels need on a 64-bit machine.",
+        f" * {len(content):,} bytes of flash; {arena:,} bytes of arena, which is what the",
+        " * reference kernels need on a 64-bit machine.",
         *(
             f" * {kind.lower()} {number}: {tensor['NAME']}, {tensor['TYPE']} {tensor['SHAPE']}"
             for kind, number, tensor in tensors

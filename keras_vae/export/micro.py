@@ -45,6 +45,7 @@ def fits(size):
 
 
 roomy = runtime.Interpreter.from_bytes(content, arena_size=most)
+roomy.invoke()
 saved = os.dup(2)
 with tempfile.TemporaryFile() as said:
     os.dup2(said.fileno(), 2)
@@ -138,7 +139,8 @@ class TFLiteMicro:
 
     Raises:
         ImportError: the package tflite-micro is missing.
-        ValueError: TensorFlow Lite Micro cannot run the file, and why.
+        ValueError: TensorFlow Lite Micro cannot run the file, and why; some operators say it only
+            at the first call.
     """
 
     def __init__(self, content, arena=ROOMY):
@@ -168,7 +170,14 @@ class TFLiteMicro:
             raise ValueError(f"The file has the signature {self.signature!r}, not {signature!r}.")
         for name, index in self.inputs.items():
             self.interpreter.set_input(np.ascontiguousarray(inputs[name]), index)
-        self.interpreter.invoke()
+        with quiet() as said:
+            try:
+                self.interpreter.invoke()
+                log = None
+            except RuntimeError:
+                log = said()
+        if log is not None:
+            raise _refused("the .tflite file", log)
         return {name: self.interpreter.get_output(index) for name, index in self.outputs.items()}
 
 
