@@ -20,6 +20,8 @@ TEST = [
     "ipykernel>=6",
     "scipy>=1.10",
     "tensorboard>=2.18",  # the SampleGrid callback writes for it
+    # TensorFlow Lite Micro; there are no wheels for other machines, and its tests say so
+    "tflite-micro; sys_platform == 'linux' and platform_machine == 'x86_64'",
 ]
 
 

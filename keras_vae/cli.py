@@ -185,8 +185,10 @@ def evaluate(
 @app.command()
 def export(
     name: Name,
-    output: Annotated[Path, typer.Option(help="File (tflite) or folder (saved_model) to write.")],
-    format: Annotated[str, typer.Option(help="tflite or saved_model.")] = "tflite",
+    output: Annotated[
+        Path, typer.Option(help="File (tflite, c) or folder (saved_model) to write.")
+    ],
+    format: Annotated[str, typer.Option(help="tflite, saved_model, or c (a header).")] = "tflite",
     quantize: Annotated[
         str,
         typer.Option(
@@ -219,45 +221,58 @@ def export(
 ):
     """Writes a model for a device, runs the written file and compares it with Keras.
 
-    Example: `keras-vae export conv_vae_mnist --format tflite --quantize int8 --output d.tflite`
+    `--format c` writes the .tflite file as a C header for a microcontroller; options that are for
+    tflite are for it as well.
+
+    Examples: `keras-vae export conv_vae_mnist --format tflite --quantize int8 --output d.tflite`;
+    `keras-vae export dense_vae_digits --format c --quantize int8 --output decoder.h`
     """
+    import tempfile
+
     from keras_vae import certification, zoo
     from keras_vae import export as exporter
     from keras_vae.choice import unknown
 
-    if format not in ("tflite", "saved_model"):
-        raise unknown("format", format, ("tflite", "saved_model"))
+    if format not in ("tflite", "saved_model", "c"):
+        raise unknown("format", format, ("tflite", "saved_model", "c"))
     model = zoo.load(name)
-    if format == "saved_model":
-        exporter.saved_model(model, output)
-    else:
-        quantize = None if quantize == "none" else quantize
-        on_images = quantize in ("int8", "auto") or min_rate is not None
-        artefact = exporter.tflite(
-            model,
-            output,
-            quantize,
-            signatures=("decode", *signature),
-            output=image_format,
-            batch=batch,
-            min_rate=min_rate,
-            calibration_images=certification.calibration_images(name) if on_images else None,
-            budget=exporter.Budget(nats=max_nats),
-        )
-        if artefact.tries and not as_json:
-            terminal.tries(artefact.tries)
-        if artefact.latents is not None and not as_json:
-            print(
-                f"{len(artefact.latents)} of {model.latent_dim} latents stay; without the others "
-                f"the ELBO is {artefact.pruned_nats:.4f} nats lower."
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{Path(name).name}.tflite" if format == "c" else output
+        if format == "saved_model":
+            exporter.saved_model(model, path)
+        else:
+            quantize = None if quantize == "none" else quantize
+            on_images = quantize in ("int8", "auto") or min_rate is not None
+            artefact = exporter.tflite(
+                model,
+                path,
+                quantize,
+                signatures=("decode", *signature),
+                output=image_format,
+                batch=batch,
+                min_rate=min_rate,
+                calibration_images=certification.calibration_images(name) if on_images else None,
+                budget=exporter.Budget(nats=max_nats),
             )
-    if certify and format == "tflite":
-        row = exporter.certify(output, model, certification.held_out_images(name))
-    else:
-        row = exporter.verify(output, model)
+            if artefact.tries and not as_json:
+                terminal.tries(artefact.tries)
+            if artefact.latents is not None and not as_json:
+                print(
+                    f"{len(artefact.latents)} of {model.latent_dim} latents stay; without the "
+                    f"others the ELBO is {artefact.pruned_nats:.4f} nats lower."
+                )
+        if certify and format != "saved_model":
+            row = exporter.certify(path, model, certification.held_out_images(name))
+        else:
+            row = exporter.verify(path, model)
+        if format == "c":
+            header = exporter.c_array(path, output)
+            row |= {"file": output.name, "arena_bytes": header.arena_bytes}
     if as_json:
         return terminal.as_json(row)
     terminal.artefacts([row])
+    if format == "c":
+        print(f"{row['bytes']:,} bytes of flash, {row['arena_bytes']:,} bytes of arena.")
 
 
 @app.command()

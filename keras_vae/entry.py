@@ -271,6 +271,8 @@ def _from_json(arguments):
     def restore(value):
         if isinstance(value, dict) and "class_name" in value:
             return keras.saving.deserialize_keras_object(value)
+        if isinstance(value, dict):
+            return {key: restore(item) for key, item in value.items()}
         return tuple(value) if isinstance(value, list) else value
 
     return {key: restore(value) for key, value in arguments.items()}

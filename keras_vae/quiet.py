@@ -14,6 +14,9 @@ def quiet():
     The TFLite converter and XNNPACK write to the file descriptors, not to sys.stderr, so these are
     what is redirected, and Python's own streams beside them, which in a notebook write elsewhere.
     What other threads print meanwhile is swallowed as well.
+
+    Yields:
+        function () -> str, what was swallowed so far.
     """
     with tempfile.TemporaryFile() as sink, contextlib.ExitStack() as streams:
         saved = []
@@ -28,7 +31,7 @@ def quiet():
                     os.dup2(sink.fileno(), descriptor)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                yield
+                yield lambda: _so_far(sink)
         except Exception:
             streams.close()
             _restore(saved)
@@ -46,6 +49,12 @@ def _restore(saved):
         descriptor, copy = saved.pop()
         os.dup2(copy, descriptor)
         os.close(copy)
+
+
+def _so_far(sink):
+    _flush()
+    sink.seek(0)  # the descriptors share this position: reading leaves it at the end again
+    return sink.read().decode(errors="replace")
 
 
 def _flush():

@@ -27,7 +27,8 @@ class Recipe:
     """Everything that a training run depends on.
 
     Attributes:
-        name: of the entry, `<builder>_<dataset>` on the shelf.
+        name: of the entry, `<builder>_<dataset>` on the shelf, with `_micro` behind it for decoders
+            that fit a microcontroller.
         data: name for `data.load`, or a folder of pictures.
         builder: key of `models.BUILDERS`.
         arguments: of the builder; `image_shape` comes from the data where it is left out.

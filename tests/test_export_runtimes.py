@@ -1,6 +1,7 @@
-"""Every runtime that runs in this process gives the same images from the same file.
+"""Both runtimes of LiteRT give the same images from the same file.
 
-The files of the shelf go through the same runtimes in test_export_zoo.py.
+The files of the shelf go through the same runtimes in test_export_zoo.py, TensorFlow Lite Micro has
+test_export_micro.py.
 """
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from export_models import codes, pictures, small
 
 from keras_vae import export
-from keras_vae.export.runtimes import RUNTIMES, open_file
+from keras_vae.export.runtimes import LITERT, open_file
 
 INPUTS = {
     "decode": {"z": codes(1)},
@@ -30,7 +31,7 @@ def test_parity_of_every_signature(builder, quantize, tmp_path):
     names = [name for name in INPUTS if name != "generate" or hasattr(model, "prior")]
     path = tmp_path / "d.tflite"
     export.tflite(model, path, quantize, signatures=names, calibration_images=pictures(64))
-    files = {runtime: open_file(path.read_bytes(), runtime) for runtime in RUNTIMES}
+    files = {runtime: open_file(path.read_bytes(), runtime) for runtime in LITERT}
     for name in names:
         ((key, expected),) = files["interpreter"](name, **INPUTS[name]).items()
         for file in files.values():
@@ -40,7 +41,7 @@ def test_parity_of_every_signature(builder, quantize, tmp_path):
             np.testing.assert_allclose(found[key], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("runtime", sorted(RUNTIMES))
+@pytest.mark.parametrize("runtime", sorted(LITERT))
 def test_bytes_come_as_bytes(runtime, tmp_path):
     path = tmp_path / "d.tflite"
     export.tflite(small("dense_vae"), path, output="uint8")

@@ -482,3 +482,15 @@ def test_seeded_training_is_reproduced(binary):
 
     for mine, theirs in zip(weights(), weights()):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_the_two_networks_may_differ_in_size():
+    sizes = {"encoder": (16, 12), "decoder": (6,)}
+    vae = models.dense_vae((8, 8, 1), 3, hidden_units=sizes)
+    units = [
+        [layer.units for layer in network.layers if isinstance(layer, keras.layers.Dense)]
+        for network in (vae.encoder, vae.decoder)
+    ]
+    assert units == [[16, 12, 6], [6, 64]]
+    with pytest.raises(ValueError, match=r"hidden_units must be .* received a dict of \['decode'"):
+        models.dense_vae((8, 8, 1), 3, hidden_units={"decode": (6,)})

@@ -2,11 +2,12 @@
 
 The files, in the order in which they build on each other: artefact, decoder, saved_model,
 rewrite, generator, functions, pruning, quantize, interpreter, verify, certificate, selective,
-search, tflite, runtimes.
+search, output_file, tflite, micro, runtimes, c_array.
 """
 
 from keras_vae.export.artefact import Artefact
 from keras_vae.export.aware import finetune, quantization_aware
+from keras_vae.export.c_array import CArray, c_array
 from keras_vae.export.certificate import certify
 from keras_vae.export.functions import OUTPUTS, SIGNATURES
 from keras_vae.export.saved_model import saved_model
@@ -20,6 +21,8 @@ __all__ = [
     "SIGNATURES",
     "Artefact",
     "Budget",
+    "CArray",
+    "c_array",
     "certify",
     "finetune",
     "quantization_aware",

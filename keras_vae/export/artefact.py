@@ -104,7 +104,21 @@ def with_note(content, note):
     entry.name, entry.buffer = NOTE.encode(), len(model.buffers)
     model.buffers.append(buffer)
     model.metadata = [*(model.metadata or []), entry]
+    for constant in model.buffers:
+        _align(constant)
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _align(constant):
+    """Makes a BufferT start at a multiple of 16, as the schema demands and its Pack forgets."""
+    pack = constant.Pack
+
+    def aligned_pack(builder):
+        builder.Prep(16, len(constant.data))
+        return pack(builder)
+
+    if constant.data is not None and len(constant.data):
+        constant.Pack = aligned_pack
 
 
 def note_of(content):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_vae.choice import unknown
+from keras_vae.export.micro import TFLiteMicro
 from keras_vae.quiet import quiet
 
 
@@ -47,7 +48,8 @@ class LiteRTCompiledModel:
         return found
 
 
-RUNTIMES = {"interpreter": LiteRTInterpreter, "compiled_model": LiteRTCompiledModel}
+LITERT = {"interpreter": LiteRTInterpreter, "compiled_model": LiteRTCompiledModel}
+RUNTIMES = {**LITERT, "micro": TFLiteMicro}  # micro: one signature; float32 or int8
 
 
 def open_file(content, runtime):
@@ -62,7 +64,8 @@ def open_file(content, runtime):
         the file's static batch.
 
     Raises:
-        ValueError: no such runtime.
+        ValueError: no such runtime, or one that cannot run this file.
+        ImportError: the package of the runtime is missing.
     """
     if runtime not in RUNTIMES:
         raise unknown("runtime", runtime, RUNTIMES)

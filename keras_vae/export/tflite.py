@@ -1,10 +1,8 @@
 """A model as a .tflite file: float32, float16, dynamic range or int8; one signature or several."""
 
 import functools
-import os
 import re
 import tempfile
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +12,7 @@ from keras_vae.export import decoder
 from keras_vae.export.artefact import Artefact, count_builtin, not_builtin, with_note
 from keras_vae.export.functions import SIGNATURES, check_choices, functions
 from keras_vae.export.interpreter import run
+from keras_vae.export.output_file import writable, write
 from keras_vae.export.peephole import tidy
 from keras_vae.export.pruning import live_latents
 from keras_vae.export.quantize import (
@@ -96,7 +95,7 @@ def tflite(
         FileNotFoundError, IsADirectoryError: a path that cannot be written.
     """
     decoder.check(model)
-    path = _writable(path)
+    path = writable(path, ".tflite")
     if quantize not in (*QUANTIZE, "auto"):
         raise unknown("quantize", quantize, (*QUANTIZE, "auto"))
     check_choices(model, signatures, output)
@@ -121,7 +120,7 @@ def tflite(
         if quantize == "int8" and "decode" in signatures:
             _check_error(model, content, calibration_images, note)
     ops = count_builtin(content)
-    _write(path, content)
+    write(path, content)
     return Artefact(path, len(content), ops, quantize, signatures, **note, tries=tries)
 
 
@@ -174,29 +173,3 @@ def _check_error(model, content, images, note):
             f"for the raw outputs of its {likelihood} likelihood. quantize='dynamic' has the same "
             "size and keeps activations exact enough."
         )
-
-
-def _writable(path):
-    path = Path(os.path.abspath(path))
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; name a file in it, like decoder.tflite.")
-    if path.suffix != ".tflite":
-        raise ValueError(f"path must end in .tflite; received {path.name!r}.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"Cannot write {path}: the folder {path.parent} does not exist. Make it first."
-        )
-    return path
-
-
-def _write(path, content):
-    """Writes aside and renames, so that no half-written file is ever seen."""
-    number, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(content)
-        os.chmod(aside, 0o644)  # mkstemp makes it private
-        os.replace(aside, path)
-    except BaseException:
-        os.unlink(aside)
-        raise

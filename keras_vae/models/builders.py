@@ -1,4 +1,8 @@
-"""Builders: pick the networks, hand the other three choices on."""
+"""Builders: pick the networks, hand the other three choices on.
+
+An argument that both networks take may differ between them: `hidden_units={"encoder": (500, 500),
+"decoder": (48,)}` is a large encoder for a small decoder; so may the others of the networks.
+"""
 
 import inspect
 
@@ -192,13 +196,29 @@ def _networks(kind, image_shape, latent_dim, per_latent, likelihood, layers, hea
     if not isinstance(latent_dim, int) or latent_dim < 1:
         raise ValueError(f"latent_dim must be an integer of at least 1; received {latent_dim!r}.")
     outputs = shape[2] * likelihood.parameters_per_channel
+    of_encoder, of_decoder = (
+        {name: _of(network, name, value) for name, value in layers.items()}
+        for network in ("encoder", "decoder")
+    )
     if kind == "dense":
-        mirrored = {**layers, "hidden_units": tuple(layers["hidden_units"])[::-1]}
+        mirrored = {**of_decoder, "hidden_units": tuple(of_decoder["hidden_units"])[::-1]}
         return (
-            networks.dense_encoder(shape, latent_dim * per_latent, **layers),
+            networks.dense_encoder(shape, latent_dim * per_latent, **of_encoder),
             networks.dense_decoder(latent_dim, shape, outputs, **mirrored),
         )
     return (
-        networks.conv_encoder(shape, latent_dim * per_latent, **layers),
-        networks.conv_decoder(latent_dim, shape, outputs, **layers, **head),
+        networks.conv_encoder(shape, latent_dim * per_latent, **of_encoder),
+        networks.conv_decoder(latent_dim, shape, outputs, **of_decoder, **head),
     )
+
+
+def _of(network, name, value):
+    """The value of an argument for one network, "encoder" or "decoder"."""
+    if not isinstance(value, dict):
+        return value
+    if set(value) != {"encoder", "decoder"}:
+        raise ValueError(
+            f"{name} must be one value for both networks, or a dict of 'encoder' and 'decoder'; "
+            f"received a dict of {sorted(map(str, value))}."
+        )
+    return value[network]

@@ -1,0 +1,44 @@
+"""Where an export goes: a path that is checked first, and a file that is whole or not there."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def writable(path, suffix):
+    """The absolute path of a file to write.
+
+    Args:
+        path: of the file.
+        suffix: that it must have, like ".tflite".
+
+    Returns:
+        Path.
+
+    Raises:
+        ValueError: another suffix.
+        FileNotFoundError, IsADirectoryError: a path that cannot be written.
+    """
+    path = Path(os.path.abspath(path))
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file in it, like decoder{suffix}.")
+    if path.suffix != suffix:
+        raise ValueError(f"path must end in {suffix}; received {path.name!r}.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"Cannot write {path}: the folder {path.parent} does not exist. Make it first."
+        )
+    return path
+
+
+def write(path, content):
+    """Writes bytes aside and renames, so that no half-written file is ever seen."""
+    number, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(content)
+        os.chmod(aside, 0o644)  # mkstemp makes it private
+        os.replace(aside, path)
+    except BaseException:
+        os.unlink(aside)
+        raise
