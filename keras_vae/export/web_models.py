@@ -1,0 +1,186 @@
+"""One model on the browser page: its files, and what the page knows of its latent space."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from keras_vae import data, recipe, training, zoo
+from keras_vae.distributions import priors
+from keras_vae.export import decoder
+from keras_vae.export.interpreter import run
+from keras_vae.export.tflite import tflite
+
+CODES = 1000  # test images behind the statistics
+POINTS = 300  # of them on the map
+ACTIVE = 8  # latents that get a slider
+EXAMPLES = 3  # codes of each label, to go between
+DRAWS = 64  # of a prior that the page cannot draw from by itself
+INK = 0.2  # grey level from which a pixel belongs to the figure
+
+WORDS = {"ae": "autoencoder", "vae": "VAE", "conv": "Convolutional", "dense": "Dense"}
+DATA_WORDS = {"digits": "8x8 digits", "mnist": "MNIST", "binarized_mnist": "binarised MNIST"}
+DATA_WORDS |= {"fashion_mnist": "Fashion-MNIST", "omniglot": "Omniglot", "cifar10": "CIFAR-10"}
+
+
+def write_files(name, model, folder, quantize):
+    """Exports a model and runs its decoder on the golden codes.
+
+    Args:
+        name: of the entry, or its folder.
+        model: Autoencoder or VAE, loaded from it.
+        folder: to write decoder.tflite, encoder.tflite and golden.json to.
+        quantize: None, "float16", "dynamic" or "int8".
+
+    Returns:
+        dict: "decoder" and "encoder", dicts of path (relative to the site) and bytes; "golden",
+        dict of path; "error", dict of the mean and max absolute error of the decoder's pixels, in
+        [0, 1], against the golden ones.
+    """
+    place = Path("models") / folder.name
+    images = training.calibration_images(name) if quantize == "int8" else None
+    written = {}
+    for part, signature in (("decoder", "decode"), ("encoder", "encode")):
+        artefact = tflite(
+            model,
+            folder / f"{part}.tflite",
+            quantize,
+            signatures=(signature,),
+            calibration_images=images,
+        )
+        path = (place / artefact.path.name).as_posix()
+        written[part] = {"path": path, "bytes": artefact.bytes}
+    z, pixels = zoo.golden(name)
+    golden = {"z": _numbers(z, 7), "pixels": _numbers(pixels.reshape(len(z), -1), 7)}
+    (folder / "golden.json").write_text(json.dumps(golden, separators=(",", ":")))
+    written["golden"] = {"path": (place / "golden.json").as_posix()}
+    content = (folder / "decoder.tflite").read_bytes()
+    error = np.abs(run(content, z) - pixels)
+    written["error"] = {"mean": float(error.mean()), "max": float(error.max())}
+    return written
+
+
+def describe(name, model, entry, files):
+    """What `models.json` says of a model.
+
+    Args:
+        name: of the entry, or its folder.
+        model: Autoencoder or VAE.
+        entry: dict of metadata.json.
+        files: dict of `write_files`.
+
+    Returns:
+        dict for JSON: name, title, kind, latent_dim, image_shape, numbers, licence; files, error;
+        codes_of ("test" or "draws"); active (latents by the standard deviation of their codes, the
+        widest first: index, mean, std); plane (origin, two orthonormal axes) and share (of the
+        variance in it); points ([u, v, label] in the plane); examples (label, z); fill (share of
+        the image that a figure takes); prior and draws; interpolation ("spherical" or "linear").
+    """
+    images, labels = _test_images(name)
+    if images is None:
+        codes, labels, fill = _draws_for(model, name), None, 0.75
+    else:
+        codes, fill = model.encode(images), _fill(images)
+    mean, std = codes.mean(axis=0), codes.std(axis=0)
+    axes, share = _main_axes(codes - mean)
+    places = (codes[:POINTS] - mean) @ axes.T
+    shown = [None] * len(places) if labels is None else labels[:POINTS].tolist()
+    prior = _prior(model)
+    exact = [(int(i), float(mean[i]), float(std[i])) for i in np.argsort(-std)[:ACTIVE]]
+    return {
+        "name": entry["name"],
+        "title": title(entry),
+        "kind": entry["kind"],
+        "latent_dim": model.latent_dim,
+        "image_shape": list(model.image_shape),
+        "numbers": {
+            key: entry["numbers"][key] for key in ("nll_nats", "mse") if key in entry["numbers"]
+        },
+        "licence": entry["data"]["licence"],
+        "files": {key: files[key] for key in ("decoder", "encoder", "golden")},
+        "error": files["error"],
+        "codes_of": "draws" if images is None else "test",
+        "active": [dict(zip(("index", "mean", "std"), latent)) for latent in exact],
+        "plane": {"origin": _numbers(mean), "axes": _numbers(axes)},
+        "share": float(share),
+        "points": [[*_numbers(uv, 3), label] for uv, label in zip(places, shown)],
+        "examples": _examples(codes, labels),
+        "fill": fill,
+        "prior": prior,
+        "draws": _numbers(decoder.draw(model, DRAWS, seed=0)) if prior == "other" else None,
+        "interpolation": "spherical" if prior == "standard_normal" else "linear",
+    }
+
+
+def title(entry):
+    """What a reader calls an entry: "Convolutional VAE, MNIST"."""
+    words = [WORDS.get(word, word.upper()) for word in entry["builder"].split("_")]
+    name = Path(entry["data"]["name"]).name
+    return f"{' '.join(words)}, {DATA_WORDS.get(name, name)}"
+
+
+def _test_images(name):
+    """(N, H, W, C) float32 in [0, 1] and (N,) labels or None; None, None without the data."""
+    chosen = recipe.load(zoo.locate(name) / "recipe.py")
+    try:
+        test = recipe.load_data(chosen).test
+    except FileNotFoundError:
+        return None, None
+    labels = None if test.labels is None else np.asarray(test.labels[:CODES]).astype(int)
+    part = data.Split("test", test.images[:CODES])
+    return data.pixels(part, chosen.binarize, chosen.seed), labels
+
+
+def _draws_for(model, name):
+    """(N, latent_dim) codes without data: of the prior, or around an Autoencoder's golden codes."""
+    if hasattr(model, "prior"):
+        return decoder.draw(model, POINTS, seed=0)
+    z, _ = zoo.golden(name)
+    return z.mean(axis=0) + z.std(axis=0) * decoder.draw(model, POINTS, seed=0)
+
+
+def _main_axes(centred):
+    """Two orthonormal axes (2, D) of largest variance, and their share of it."""
+    _, singular, axes = np.linalg.svd(centred, full_matrices=False)
+    if len(axes) == 1:  # a code of one number: the second axis leads nowhere
+        return np.stack([axes[0], np.zeros_like(axes[0])]), 1.0
+    axes = axes[:2] * np.sign(axes[:2, [0]] + 1e-12)  # a sign that does not depend on the library
+    return axes, (singular[:2] ** 2).sum() / max((singular**2).sum(), 1e-12)
+
+
+def _examples(codes, labels):
+    """Codes to go between: a few of each label; without labels each is its own."""
+    if labels is None:
+        labels = np.arange(len(codes[:10]))
+    chosen = [
+        (int(label), codes[index])
+        for label in np.unique(labels)[:20]
+        for index in np.flatnonzero(labels == label)[:EXAMPLES]
+    ]
+    return [{"label": label, "z": _numbers(z)} for label, z in chosen]
+
+
+def _fill(images):
+    """Median share of the image that the larger side of a figure's bounding box takes."""
+    ink = images.max(axis=-1) > INK  # (N, H, W)
+    sides = [_extent(ink.any(axis=axis)) for axis in (1, 2)]
+    share = np.median(np.maximum(*sides)) / min(images.shape[1:3])
+    return float(np.clip(share, 0.4, 1.0))
+
+
+def _extent(rows):
+    """(N, L) bool -> (N,) distance from the first to the last true one, 0 where there is none."""
+    first, last = rows.argmax(axis=1), rows.shape[1] - rows[:, ::-1].argmax(axis=1)
+    return np.where(rows.any(axis=1), last - first, 0)
+
+
+def _prior(model):
+    if not hasattr(model, "prior"):
+        return None
+    plain = isinstance(model.prior_family, priors.StandardNormal)
+    return "standard_normal" if plain else "other"
+
+
+def _numbers(array, digits=4):
+    """An array as lists of numbers with this many decimals; JSON of float32 would be longer."""
+    return np.round(np.asarray(array, "float64"), digits).tolist()
