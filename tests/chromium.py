@@ -103,7 +103,7 @@ class Page:
         """Goes to an address and waits until the page says that it is ready (or has failed)."""
         self.command("Page.navigate", url="about:blank")
         self.command("Page.navigate", url=url)
-        self.wait("['ready', 'failed'].includes(document.documentElement.dataset.state)")
+        self.wait("['ready', 'failed'].includes(document.documentElement?.dataset.state)")
 
     def size(self, width, height, scale=1, dark=False, phone=False):
         """Sets the viewport and the colour scheme."""
@@ -132,7 +132,13 @@ class Page:
             ("mouseReleased", points[-1]),
         ]:
             self.command(
-                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1
+                "Input.dispatchMouseEvent",
+                type=kind,
+                x=x,
+                y=y,
+                button="left",
+                buttons=1,
+                clickCount=1,
             )
 
     def screenshot(self):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_vae import data, recipe, training, zoo
+from keras_vae import certification, data, recipe, zoo
 from keras_vae.distributions import priors
 from keras_vae.export import decoder
 from keras_vae.export.interpreter import run
@@ -38,7 +38,7 @@ def write_files(name, model, folder, quantize):
         [0, 1], against the golden ones.
     """
     place = Path("models") / folder.name
-    images = training.calibration_images(name) if quantize == "int8" else None
+    images = certification.calibration_images(name) if quantize == "int8" else None
     written = {}
     for part, signature in (("decoder", "decode"), ("encoder", "encode")):
         artefact = tflite(

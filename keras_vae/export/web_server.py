@@ -1,7 +1,9 @@
 """Serves a site on this machine, with the content types that browsers insist on."""
 
+import contextlib
 import functools
 import http.server
+import webbrowser
 
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -59,3 +61,12 @@ def url(running):
     """Address of a bound server."""
     host, port = running.server_address[:2]
     return f"http://{'localhost' if host == '127.0.0.1' else host}:{port}/"
+
+
+def serve(running, open_browser=False):
+    """Answers until Ctrl-C; then the server is closed."""
+    if open_browser:
+        with contextlib.suppress(webbrowser.Error):
+            webbrowser.open(url(running))
+    with running, contextlib.suppress(KeyboardInterrupt):
+        running.serve_forever()
