@@ -17,11 +17,14 @@ export async function start() {
   return { webgpu: Boolean(adapter), runtime };
 }
 
-/** The bytes of a file of the site. */
+/** The bytes of a file of the site, unpacked where it is gzipped and the server did not say so. */
 export async function bytesOf(path) {
   const response = await fetch(path);
   if (!response.ok) throw new Error(`${path}: the server says ${response.status}.`);
-  return new Uint8Array(await response.arrayBuffer());
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(unpacked).arrayBuffer());
 }
 
 /** A compiled file with one input and one output, float32 both, batch 1. */

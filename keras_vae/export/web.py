@@ -14,7 +14,7 @@ from keras_vae.entry import swap
 from keras_vae.export.tflite import QUANTIZE
 from keras_vae.export.web_models import describe, write_files
 
-DECODERS_LIMIT = 2_000_000  # bytes that all decoders of a quantised site may have together
+DECODERS_LIMIT = 2_000_000  # bytes, gzipped, that all decoders of a quantised site may have
 PAGE_SUFFIXES = {".html", ".css", ".js", ".svg", ".png", ".webmanifest"}
 RUNTIMES = ("litert_wasm_internal", "litert_wasm_compat_internal")  # with relaxed SIMD, and without
 BUILD = "build.json"
@@ -27,7 +27,7 @@ class Site:
     Attributes:
         path: of the folder; any static file server can serve it, below any address.
         models: list of dicts, one a model, as `models.json` has them.
-        decoders_bytes: of all decoders together.
+        decoders_bytes: of all decoders together, gzipped as they are served.
         bytes: of all files together.
     """
 

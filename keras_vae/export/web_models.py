@@ -1,5 +1,6 @@
 """One model on the browser page: its files, and what the page knows of its latent space."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -16,6 +17,7 @@ POINTS = 300  # of them on the map
 ACTIVE = 8  # latents that get a slider
 EXAMPLES = 3  # codes of each label, to go between
 DRAWS = 64  # of a prior that the page cannot draw from by itself
+COARSE = 2  # int8 weights are rounded to multiples of this: 7 bits, which gzip packs
 INK = 0.2  # grey level from which a pixel belongs to the figure
 
 WORDS = {"ae": "autoencoder", "vae": "VAE", "conv": "Convolutional", "dense": "Dense"}
@@ -29,35 +31,69 @@ def write_files(name, model, folder, quantize):
     Args:
         name: of the entry, or its folder.
         model: Autoencoder or VAE, loaded from it.
-        folder: to write decoder.tflite, encoder.tflite and golden.json to.
-        quantize: None, "float16", "dynamic" or "int8".
+        folder: to write decoder.tflite.gz, encoder.tflite.gz and golden.json to.
+        quantize: None, "float16", "dynamic" or "int8". The weights of the last two are rounded to 7
+            bits, for gzip packs those into an eighth less than 8.
 
     Returns:
-        dict: "decoder" and "encoder", dicts of path (relative to the site) and bytes; "golden",
-        dict of path; "error", dict of the mean and max absolute error of the decoder's pixels, in
+        dict: "decoder" and "encoder", dicts of path (relative to the site), bytes (of the packed
+        file, what a visitor loads) and unpacked_bytes; "golden", dict of path; "error", dict of the mean and max absolute error of the decoder's pixels, in
         [0, 1], against the golden ones.
     """
     place = Path("models") / folder.name
     images = certification.calibration_images(name) if quantize == "int8" else None
-    written = {}
+    written, contents = {}, {}
     for part, signature in (("decoder", "decode"), ("encoder", "encode")):
-        artefact = tflite(
-            model,
-            folder / f"{part}.tflite",
-            quantize,
-            signatures=(signature,),
-            calibration_images=images,
-        )
-        path = (place / artefact.path.name).as_posix()
-        written[part] = {"path": path, "bytes": artefact.bytes}
+        unpacked = folder / f"{part}.tflite"
+        tflite(model, unpacked, quantize, signatures=(signature,), calibration_images=images)
+        contents[part] = unpacked.read_bytes()
+        if quantize in ("dynamic", "int8"):
+            contents[part] = coarsen(contents[part])
+        unpacked.unlink()
+        packed = gzip.compress(contents[part], mtime=0)  # without a date: the same bytes each time
+        (folder / f"{part}.tflite.gz").write_bytes(packed)
+        written[part] = {
+            "path": (place / f"{part}.tflite.gz").as_posix(),
+            "bytes": len(packed),
+            "unpacked_bytes": len(contents[part]),
+        }
     z, pixels = zoo.golden(name)
     golden = {"z": _numbers(z, 7), "pixels": _numbers(pixels.reshape(len(z), -1), 7)}
     (folder / "golden.json").write_text(json.dumps(golden, separators=(",", ":")))
     written["golden"] = {"path": (place / "golden.json").as_posix()}
-    content = (folder / "decoder.tflite").read_bytes()
-    error = np.abs(run(content, z) - pixels)
+    error = np.abs(run(contents["decoder"], z) - pixels)
     written["error"] = {"mean": float(error.mean()), "max": float(error.max())}
     return written
+
+
+def coarsen(content):
+    """A .tflite file whose int8 weights are rounded to multiples of COARSE.
+
+    Args:
+        content: bytes of a quantised .tflite file.
+
+    Returns:
+        bytes of the same length; scales, biases and everything else are as they were.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = bytearray(content)
+    model = schema.Model.GetRootAs(content, 0)
+    weights = set()  # signatures share buffers: each is rounded once
+    for number in range(model.SubgraphsLength()):
+        subgraph = model.Subgraphs(number)
+        for index in range(subgraph.TensorsLength()):
+            tensor = subgraph.Tensors(index)
+            if tensor.Type() == schema.TensorType.INT8 and tensor.ShapeLength() > 1:
+                weights.add(tensor.Buffer())
+    for index in sorted(weights):
+        data = model.Buffers(index).DataAsNumpy()
+        if isinstance(data, int):
+            continue  # an activation: it has no bytes in the file
+        values = data.view("int8")  # shares the memory of `content`
+        limit = 127 // COARSE * COARSE
+        values[:] = np.clip(np.round(values / COARSE) * COARSE, -limit, limit).astype("int8")
+    return bytes(content)
 
 
 def describe(name, model, entry, files):

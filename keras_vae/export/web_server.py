@@ -14,7 +14,7 @@ TYPES = {
     ".wasm": "application/wasm",  # anything else would not be compiled while it loads
     ".svg": "image/svg+xml",
     ".png": "image/png",
-    ".tflite": "application/octet-stream",
+    ".gz": "application/gzip",  # the page unpacks the models by itself
 }
 
 

@@ -1,0 +1,280 @@
+"""The browser page in headless Chromium, with the real LiteRT.js: `pytest -m browser -n 0`.
+
+Needs Debian's chromium, and `npm install` in export/web. Without them the tests are skipped, unless
+REQUIRE_BROWSER is set. WRITE_SCREENSHOT=1 renews docs/images/web.png.
+"""
+
+import io
+import json
+import os
+import threading
+from pathlib import Path
+
+import chromium
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_vae import zoo
+from keras_vae.export import web_server
+from keras_vae.export.web import source, web
+
+pytestmark = pytest.mark.browser
+SCREENSHOT = Path(__file__).parents[1] / "docs" / "images" / "web.png"
+CONTROLS = {"button", "combobox", "slider", "tab", "link", "application", "textbox", "checkbox"}
+IMAGE = """(() => {
+  const { width, height } = document.getElementById("image");
+  const context = document.getElementById("image").getContext("2d");
+  return [height, width, ...context.getImageData(0, 0, width, height).data];
+})()"""
+MEAN_ERROR = 3 / 255  # of quantised files: what tests/test_export_zoo.py allows
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _installed():
+    missing = [] if chromium.find() else ["chromium"]
+    missing += [] if (source() / "node_modules").is_dir() else ["npm install in export/web"]
+    if missing and os.environ.get("REQUIRE_BROWSER"):
+        pytest.fail(f"not installed: {', '.join(missing)}")
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+
+
+@pytest.fixture(scope="module", params=["dynamic", None], ids=["dynamic", "float32"])
+def site(request, tmp_path_factory):
+    return web(tmp_path_factory.mktemp("site") / "site", quantize=request.param)
+
+
+class Server:
+    """Serves a folder until it is stopped."""
+
+    def __init__(self, folder):
+        self.running = web_server.server(folder, port=0)
+        self.url = web_server.url(self.running)
+        self.thread = threading.Thread(target=web_server.serve, args=(self.running,))
+        self.thread.start()
+
+    def stop(self):
+        self.running.shutdown()
+        self.thread.join()
+
+
+@pytest.fixture(scope="module")
+def opened(site):
+    """A Chromium that shows the site's first model."""
+    server = Server(site.path)
+    try:
+        with chromium.page() as page:
+            page.size(1280, 860)
+            page.open(server.url)
+            yield page
+    finally:
+        server.stop()
+
+
+def choose(page, name):
+    page.run(f"""(() => {{
+      const select = document.getElementById("model");
+      select.value = {json.dumps(name)};
+      select.dispatchEvent(new Event("change"));
+    }})()""")
+    shown = f"location.hash === '#{name}' && document.documentElement.dataset.state === 'ready'"
+    page.wait(shown)
+
+
+def code(page):
+    return np.asarray(page.run("import('./app.js').then(({ state }) => [...state.z])"))
+
+
+def image(page):
+    """(H, W) levels 0..255 of the canvas, once no picture is being decoded."""
+    page.run("import('./app.js').then(({ state }) => state.decoding)")
+    height, width, *levels = page.run(IMAGE)
+    return np.asarray(levels).reshape(height, width, 4)[..., 0]
+
+
+def show_tab(page, name):
+    page.run(f"document.getElementById('tab-{name}').click()")
+
+
+def test_every_model_draws_and_its_pixels_are_the_golden_ones(opened, site):
+    exact = json.loads((site.path / "models.json").read_text())["quantize"] is None
+    for model in site.models:
+        choose(opened, model["name"])
+        z, pixels = zoo.golden(model["name"])
+        assert image(opened).std() > 5  # the mean code gives a picture too
+        found = np.asarray(
+            opened.run(f"""(async () => {{
+              const {{ state }} = await import("./app.js");
+              const decoded = [];
+              for (const z of {json.dumps(z.tolist())}) {{
+                decoded.push([...(await state.model.decode(Float32Array.from(z)))]);
+              }}
+              return decoded;
+            }})()""")
+        )
+        error = np.abs(found.reshape(pixels.shape) - pixels)
+        if exact:
+            assert error.max() < 1e-5, model["name"]
+        else:
+            assert error.mean() < MEAN_ERROR, model["name"]
+            assert error.mean() == pytest.approx(model["error"]["mean"], abs=0.5 / 255)
+        # What is painted is what was decoded.
+        shown = f"import('./app.js').then(({{ show }}) => show(Float32Array.from({z[0].tolist()})))"
+        opened.run(shown)
+        assert np.abs(image(opened) - 255 * found[0].reshape(pixels.shape[1:3])).max() <= 0.51
+    assert opened.errors() == []
+
+
+def test_the_page_says_bytes_milliseconds_and_accelerator(opened, site):
+    model = site.models[0]
+    choose(opened, model["name"])
+    for _ in range(6):
+        opened.run("document.getElementById('surprise').click()")
+        image(opened)
+    text = {
+        key: opened.run(f"document.getElementById('{key}').textContent")
+        for key in ("bytes", "milliseconds", "accelerator")
+    }
+    assert text["bytes"] == f"{model['files']['decoder']['bytes'] / 1000:.0f} kB"
+    assert float(text["milliseconds"].removesuffix(" ms")) > 0
+    assert text["accelerator"] in ("wasm", "WebGPU")
+
+
+def test_arrow_keys_move_the_map(opened):
+    show_tab(opened, "map")
+    opened.run("document.getElementById('reset').click()")
+    before, picture = code(opened), image(opened)
+    opened.run("document.getElementById('map').focus()")
+    opened.press("ArrowRight", shift=True)
+    moved = code(opened) - before
+    axes = opened.run("import('./app.js').then(({ state }) => state.model.plane.axes)")
+    along = np.asarray(axes) @ moved
+    assert along[0] > 0
+    assert abs(along[1]) < 1e-3 * along[0]
+    assert (image(opened) != picture).any()
+    opened.press("ArrowLeft", shift=True)
+    np.testing.assert_allclose(code(opened), before, atol=1e-3)
+
+
+def test_a_slider_moves_its_latent_alone(opened):
+    show_tab(opened, "sliders")
+    before = code(opened)
+    index = int(opened.run("document.querySelector('#sliders input').dataset.index"))
+    opened.run("document.querySelector('#sliders input').focus()")
+    opened.press("ArrowRight")
+    changed = np.flatnonzero(np.abs(code(opened) - before) > 1e-6)
+    assert changed.tolist() == [index]
+
+
+def test_the_way_between_two_digits_ends_at_their_codes(opened):
+    show_tab(opened, "between")
+    for end, select in ((0, "from"), (1, "to")):
+        opened.run(f"""(() => {{
+          const slider = document.getElementById("position");
+          slider.value = {end};
+          slider.dispatchEvent(new Event("input"));
+        }})()""")
+        label = opened.run(f"document.getElementById('{select}').value")
+        examples = opened.run("import('./app.js').then(({ state }) => state.model.examples)")
+        codes = [each["z"] for each in examples if str(each["label"]) == label]
+        assert min(np.abs(np.asarray(z) - code(opened)).max() for z in codes) < 1e-5
+    strip = "document.getElementById('strip').getAttribute('aria-label')"
+    opened.wait(f"{strip}.includes('on the way from')")
+
+
+def test_a_drawn_stroke_is_reconstructed(opened):
+    show_tab(opened, "draw")
+    opened.run("document.getElementById('pad').scrollIntoView({ block: 'center' })")
+    box = opened.run("document.getElementById('pad').getBoundingClientRect().toJSON()")
+    x, top = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.2
+    before = code(opened)
+    opened.drag([(x, top + step * box["height"] * 0.06) for step in range(11)])
+    opened.wait("import('./app.js').then(({ state }) => state.z)")
+    seen = "document.getElementById('seen')"
+    ink = f"""(() => {{
+      const {{ width, height }} = {seen};
+      return [...{seen}.getContext("2d").getImageData(0, 0, width, height).data];
+    }})()"""
+    levels = np.asarray(opened.run(ink)).reshape(-1, 4)[:, 0]
+    assert levels.max() > 200
+    assert 0.02 < (levels > 100).mean() < 0.5
+    opened.run("new Promise((done) => setTimeout(done, 500))")
+    assert np.abs(code(opened) - before).max() > 0.1
+
+
+def test_every_control_has_a_name(opened):
+    for tab in ("map", "sliders", "between", "draw"):
+        show_tab(opened, tab)
+        nodes = opened.command("Accessibility.getFullAXTree")["nodes"]
+        controls = [
+            node
+            for node in nodes
+            if not node.get("ignored") and node.get("role", {}).get("value", "").lower() in CONTROLS
+        ]
+        assert len(controls) >= 8
+        nameless = [node for node in controls if not node.get("name", {}).get("value", "").strip()]
+        assert nameless == []
+    assert opened.run("document.documentElement.lang") == "en"
+    assert opened.run("document.querySelectorAll('h1').length") == 1
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_sticks_out_at_the_side(opened, width):
+    opened.size(width, 844, phone=width == 390)
+    try:
+        for tab in ("map", "sliders", "between", "draw"):
+            show_tab(opened, tab)
+            assert opened.run("document.documentElement.scrollWidth") <= width
+    finally:
+        opened.size(1280, 860)
+
+
+def test_it_works_without_its_server_after_the_first_visit(site):
+    server = Server(site.path)
+    try:
+        with chromium.page() as page:
+            page.open(server.url)
+            page.wait("document.documentElement.dataset.offline === 'ready'")
+            server.stop()
+            page.open(server.url)
+            assert page.run("document.documentElement.dataset.state") == "ready"
+            for model in site.models[-2:]:
+                choose(page, model["name"])
+                assert image(page).std() > 5
+    finally:
+        if server.thread.is_alive():
+            server.stop()
+
+
+def test_a_lost_model_is_said_and_not_a_blank_page(site, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(site.path, tmp_path / "site")
+    (folder / site.models[0]["files"]["decoder"]["path"]).unlink()
+    server = Server(folder)
+    try:
+        with chromium.page() as page:
+            page.open(server.url)
+            assert page.run("document.documentElement.dataset.state") == "failed"
+            assert "the server says 404" in page.run("document.getElementById('status').innerText")
+    finally:
+        server.stop()
+
+
+@pytest.mark.skipif(not os.environ.get("WRITE_SCREENSHOT"), reason="WRITE_SCREENSHOT is not set")
+def test_write_the_screenshot(opened, site):
+    choose(opened, "conv_vae_mnist")
+    show_tab(opened, "map")
+    shots = []
+    for width, height, dark in ((1120, 800, False), (390, 800, True)):
+        opened.size(width, height, dark=dark, phone=width == 390)
+        opened.run("new Promise((done) => setTimeout(done, 400))")
+        shots.append(Image.open(io.BytesIO(opened.screenshot())).convert("RGB"))
+    opened.size(1280, 860)
+    both = Image.new("RGB", (shots[0].width + shots[1].width + 24, 800), "white")
+    both.paste(shots[0], (0, 0))
+    both.paste(shots[1], (shots[0].width + 24, 0))
+    SCREENSHOT.parent.mkdir(parents=True, exist_ok=True)
+    both.quantize(64).save(SCREENSHOT, optimize=True)
+    assert SCREENSHOT.stat().st_size < 150_000
