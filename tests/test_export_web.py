@@ -5,6 +5,7 @@ LiteRT.js is a stand-in here: files of the right names. test_web_browser.py runs
 
 import gzip
 import http.client
+import importlib
 import json
 import re
 import threading
@@ -23,6 +24,8 @@ from keras_vae.export.web import (
     source,
     web,
 )
+
+BUILDER = importlib.import_module("keras_vae.export.web")
 
 
 def write_litert(folder, version=None):
@@ -150,7 +153,7 @@ def test_the_files_are_the_models(site, name, grey):
 def test_the_same_site_is_not_built_twice_and_another_one_is(site, litert, monkeypatch):
     names = [model["name"] for model in site.models]
     before = (site.path / "models.json").stat().st_mtime_ns
-    monkeypatch.setattr("keras_vae.export.web.write_files", None)
+    monkeypatch.setattr(BUILDER, "write_files", None)
     assert web(site.path, names, litert=litert) == site
     assert (site.path / "models.json").stat().st_mtime_ns == before
     with pytest.raises(TypeError):  # it tries to build, and cannot
@@ -160,7 +163,7 @@ def test_the_same_site_is_not_built_twice_and_another_one_is(site, litert, monke
 
 
 def test_the_limit_holds(tmp_path, litert, monkeypatch):
-    monkeypatch.setattr("keras_vae.export.web.DECODERS_LIMIT", 10_000)
+    monkeypatch.setattr(BUILDER, "DECODERS_LIMIT", 10_000)
     with pytest.raises(ValueError, match=r"above the limit of 10,000: .*dense_ae_digits"):
         web(tmp_path / "site", ["dense_ae_digits"], litert=litert)
     assert not list(tmp_path.iterdir())

@@ -37,8 +37,8 @@ def write_files(name, model, folder, quantize):
 
     Returns:
         dict: "decoder" and "encoder", dicts of path (relative to the site), bytes (of the packed
-        file, what a visitor loads) and unpacked_bytes; "golden", dict of path; "error", dict of the mean and max absolute error of the decoder's pixels, in
-        [0, 1], against the golden ones.
+        file, what a visitor loads) and unpacked_bytes; "golden", dict of path; "error", dict of the
+        mean and max absolute error of the decoder's pixels, in [0, 1], against the golden ones.
     """
     place = Path("models") / folder.name
     images = certification.calibration_images(name) if quantize == "int8" else None
