@@ -13,6 +13,11 @@ export async function runtimeName() {
 export async function start() {
   const runtime = await runtimeName();
   const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+  // LiteRT writes its notes to stderr, which would be the console's errors; this object is its
+  // options, taken by the first module that starts.
+  globalThis.Module = {
+    printErr: (line) => (/^(INFO|WARNING|VERBOSE)\b/.test(line) ? console.debug(line) : console.error(line)),
+  };
   await loadLiteRt(new URL(`litert/${runtime}.js`, import.meta.url).href);
   return { webgpu: Boolean(adapter), runtime };
 }
