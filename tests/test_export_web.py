@@ -283,7 +283,5 @@ def test_the_verb_builds_without_serving(tmp_path, litert):
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert told["models"] == 1
-    assert (
-        told["decoders_bytes"]
-        == (tmp_path / "site/models/dense_ae_digits/decoder.tflite").stat().st_size
-    )
+    packed = tmp_path / "site/models/dense_ae_digits/decoder.tflite.gz"
+    assert told["decoders_bytes"] == packed.stat().st_size
