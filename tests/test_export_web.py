@@ -18,7 +18,6 @@ from keras_vae import cli, export, zoo
 from keras_vae.export import web_models, web_server
 from keras_vae.export.interpreter import run
 from keras_vae.export.web import (
-    DECODERS_LIMIT,
     RUNTIMES,
     litert_version,
     source,
@@ -169,14 +168,6 @@ def test_the_limit_holds(tmp_path, litert, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_all_decoders_of_the_zoo_are_below_the_limit(tmp_path, litert):
-    site = web(tmp_path / "site", litert=litert)
-    assert [model["name"] for model in site.models] == zoo.names()
-    packed = [site.path / model["files"]["decoder"]["path"] for model in site.models]
-    assert sum(path.stat().st_size for path in packed) == site.decoders_bytes < DECODERS_LIMIT
-    assert max(model["error"]["mean"] for model in site.models) < 3 / 255
-
-
 def test_coarse_weights_are_even_and_near_and_pack_better(tmp_path):
     model = zoo.load("dense_vae_digits")
     path = tmp_path / "d.tflite"
@@ -216,6 +207,25 @@ def test_fill_is_the_share_of_the_larger_side():
     images = np.zeros((3, 10, 20, 1), "float32")
     images[:, 2:8, 5:9] = 1.0  # 6 high, 4 wide, in an image of 10
     assert web_models._fill(images) == pytest.approx(0.6)
+
+
+def test_pen_is_the_width_of_the_strokes():
+    rows, columns = np.mgrid[:40, :40]
+    rings = [np.abs(np.hypot(rows - 19.5, columns - 19.5) - radius) for radius in (9, 12, 15)]
+    rings = np.clip(2 - np.stack(rings), 0, 1)[..., None].astype("float32")
+    assert web_models._pen(rings) == pytest.approx(3 / 40, rel=0.1)  # the width at half the ink
+
+
+def test_the_map_shows_the_plane_that_parts_the_labels():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 50)
+    codes = rng.standard_normal((150, 4)) * [9, 1, 1, 9]  # what varies most says nothing
+    codes[:, 1:3] += 5 * np.array([[0, 1], [1, -1], [-1, -1]])[labels]
+    means = web_models._means(codes, labels)
+    assert len(np.unique(means, axis=0)) == 3
+    np.testing.assert_allclose(means[60], codes[50:100].mean(axis=0))
+    axes = web_models._main_axes(means - codes.mean(axis=0))
+    assert np.linalg.norm(axes[:, 1:3]) ** 2 > 1.8  # of 2
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import { start } from "./runtime.js";
 import { setUpTabs } from "./tabs.js";
 import { setUpBetween } from "./way.js";
 
+const DRAWN = 0.75; // share of the pad that a drawn figure takes, about
 const byId = (id) => document.getElementById(id);
 const page = document.documentElement;
 
@@ -43,7 +44,9 @@ async function decodeLatest() {
     if (model !== state.model) continue; // another model was chosen meanwhile
     paint(byId("image"), pixels, model.image_shape);
     byId("image").setAttribute("aria-label", describe());
-    byId("milliseconds").textContent = time((await model.decoder()).milliseconds);
+    const decoder = await model.decoder();
+    while (Number.isNaN(decoder.milliseconds)) await model.decode(z); // the first runs are not timed
+    byId("milliseconds").textContent = time(decoder.milliseconds);
     drawn = z;
   }
 }
@@ -55,7 +58,8 @@ function describe() {
   return `Picture decoded by ${state.model.title} at ${place}${near}`;
 }
 
-const time = (ms) => (Number.isNaN(ms) ? "\u2026" : `${ms < 10 ? ms.toFixed(2) : ms.toFixed(0)} ms`);
+const time = (ms) => `${ms.toFixed(ms < 1 ? 2 : ms < 10 ? 1 : 0)} ms`;
+const short = (value) => value.toFixed(2).replace("-0.00", "0.00");
 const size = (bytes) => `${(bytes / 1000).toFixed(0)} kB`;
 
 async function choose(name) {
@@ -76,6 +80,7 @@ async function choose(name) {
   byId("map-note").textContent = mapNote(model);
   makeSliders();
   way.reset();
+  pad.setPen((DRAWN * model.pen) / model.fill);
   byId("draw-pair").hidden = model.image_shape[2] !== 1;
   byId("draw-note").hidden = model.image_shape[2] === 1;
   byId("draw-note").textContent = "This model takes colour pictures; the pad draws grey ones.";
@@ -85,10 +90,11 @@ async function choose(name) {
   byId("status").textContent = `${model.title} is ready.`;
 }
 
-function mapNote({ points, share, codes_of, latent_dim }) {
+function mapNote({ points, share, axes_by, codes_of, latent_dim }) {
   const of = codes_of === "test" ? `codes of ${points.length} test images` : "draws of codes";
-  const percent = Math.round(100 * share);
-  return latent_dim > 2 ? `Two main directions of ${of}, ${percent} % of their variance.` : `The ${of}.`;
+  if (latent_dim <= 2) return `The ${of}.`;
+  const ways = axes_by === "labels" ? "Directions that part the labels most" : "Main directions";
+  return `${ways}: ${Math.round(100 * share)} % of the variance of the ${of}.`;
 }
 
 // ---- surprise -------------------------------------------------------------------------------
@@ -120,7 +126,7 @@ function makeSliders() {
     input.addEventListener("input", () => {
       const z = state.z.slice();
       z[index] = Number(input.value);
-      output.textContent = z[index].toFixed(2);
+      output.textContent = short(z[index]);
       show(z, "sliders");
     });
     return row;
@@ -136,7 +142,7 @@ function placeSliders() {
   for (const input of byId("sliders").querySelectorAll("input")) {
     const value = state.z[input.dataset.index];
     input.value = value;
-    input.previousElementSibling.textContent = value.toFixed(2);
+    input.previousElementSibling.textContent = short(value);
   }
 }
 
@@ -163,7 +169,8 @@ async function run() {
   const { webgpu, runtime } = await start();
   state.models = models.map((entry) => new Model(entry, webgpu));
   const asked = location.hash.slice(1);
-  if (state.models.some((model) => model.name === asked)) select.value = asked;
+  const known = state.models.some((model) => model.name === asked);
+  select.value = known ? asked : first(state.models).name;
   const attempt = () => choose(select.value).catch(fail);
   select.addEventListener("change", attempt);
   byId("surprise").addEventListener("click", () => surprise());
@@ -177,6 +184,15 @@ async function run() {
   await attempt();
   await keepOffline(runtime);
 }
+
+/** The model that a visitor sees first: of those with a prior, the first with the largest images. */
+function first(models) {
+  const pixels = ({ image_shape: [height, width] }) => height * width;
+  const rank = (model) => [model.prior ? 1 : 0, pixels(model)];
+  return models.reduce((a, b) => (above(rank(b), rank(a)) ? b : a));
+}
+
+const above = ([p, q], [r, s]) => p > r || (p === r && q > s);
 
 function fail(error) {
   page.dataset.state = "failed";

@@ -3,6 +3,7 @@
 const SIDE = 280; // resolution of the pad
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const KEY_STEP = SIDE / 28;
+const PEN = 1 / 13; // width of the pen as a share of the pad, until a model says its own
 const PAUSE = 40; // ms between two looks of the encoder at a stroke
 
 export class Pad {
@@ -17,6 +18,8 @@ export class Pad {
     [this.ink.width, this.ink.height] = [SIDE, SIDE];
     this.context = this.ink.getContext("2d", { willReadFrequently: true });
     this.pen = [SIDE / 2, SIDE / 3];
+    this.lines = []; // of the drawing: [from, to], to draw them again with another pen
+    this.width = PEN * SIDE;
     this.down = false;
     this.onChange = onChange;
     this.lastCall = -Infinity;
@@ -30,11 +33,26 @@ export class Pad {
   }
 
   clear() {
+    this.lines = [];
+    this.redraw();
+    this.onChange();
+  }
+
+  get empty() {
+    return this.lines.length === 0;
+  }
+
+  /** @param {number} share of the pad: as wide as the strokes of the model's own images. */
+  setPen(share) {
+    this.width = share * SIDE;
+    this.redraw();
+  }
+
+  redraw() {
     this.context.fillStyle = "#000";
     this.context.fillRect(0, 0, SIDE, SIDE);
-    this.empty = true;
+    for (const [from, to] of this.lines) this.ribbon(from, to);
     this.draw();
-    this.onChange();
   }
 
   begin(event) {
@@ -60,20 +78,24 @@ export class Pad {
   }
 
   line(from, to) {
+    this.lines.push([from, to]);
+    this.ribbon(from, to);
+    this.draw();
+    if (performance.now() - this.lastCall < PAUSE) return;
+    this.lastCall = performance.now();
+    this.onChange();
+  }
+
+  ribbon(from, to) {
     const { context } = this;
     context.strokeStyle = "#fff";
-    context.lineWidth = SIDE / 13;
+    context.lineWidth = this.width;
     context.lineCap = "round";
     context.lineJoin = "round";
     context.beginPath();
     context.moveTo(...from);
     context.lineTo(to[0] + 0.01, to[1]); // a dot is a line too
     context.stroke();
-    this.empty = false;
-    this.draw();
-    if (performance.now() - this.lastCall < PAUSE) return;
-    this.lastCall = performance.now();
-    this.onChange();
   }
 
   key(event) {

@@ -96,6 +96,20 @@ def litert_version():
     return package["dependencies"]["@litertjs/core"]
 
 
+def copy_litert(folder, litert=None):
+    """Copies what a page needs of LiteRT.js, under the names that the page's import map has.
+
+    Args:
+        folder: to make.
+        litert: node_modules folder that holds LiteRT.js, as for `web`.
+
+    Raises:
+        FileNotFoundError: LiteRT.js is not installed.
+        ValueError: another version of it is.
+    """
+    _copy_litert(_litert(litert), Path(folder))
+
+
 # ---- the parts ----------------------------------------------------------------------------------
 
 
@@ -103,11 +117,7 @@ def _write(folder, entries, quantize, packages, key):
     for file in sorted(source().iterdir()):
         if file.suffix in PAGE_SUFFIXES:
             shutil.copyfile(file, folder / file.name)
-    (folder / "litert").mkdir()
-    shutil.copyfile(packages / "core/dist/index.js", folder / "litert/core.js")
-    shutil.copyfile(packages / "wasm-utils/dist/index.js", folder / "litert/wasm-utils.js")
-    for file in _runtime_files():
-        shutil.copyfile(packages / "core/wasm" / file, folder / "litert" / file)
+    _copy_litert(packages, folder / "litert")
     models = []
     for name, entry in entries.items():
         place = folder / "models" / entry["name"]
@@ -135,6 +145,14 @@ def _write(folder, entries, quantize, packages, key):
     }
     (folder / "site.js").write_text(f"self.SITE = {json.dumps(site, indent=1)};\n")
     _dump({"key": key}, folder / BUILD)
+
+
+def _copy_litert(packages, folder):
+    folder.mkdir()
+    shutil.copyfile(packages / "core/dist/index.js", folder / "core.js")
+    shutil.copyfile(packages / "wasm-utils/dist/index.js", folder / "wasm-utils.js")
+    for file in _runtime_files():
+        shutil.copyfile(packages / "core/wasm" / file, folder / file)
 
 
 def _kept_out():

@@ -109,16 +109,20 @@ def describe(name, model, entry, files):
         dict for JSON: name, title, kind, latent_dim, image_shape, numbers, licence; files, error;
         codes_of ("test" or "draws"); active (latents by the standard deviation of their codes, the
         widest first: index, mean, std); plane (origin, two orthonormal axes) and share (of the
-        variance in it); points ([u, v, label] in the plane); examples (label, z); fill (share of
-        the image that a figure takes); prior and draws; interpolation ("spherical" or "linear").
+        variance in it); axes_by ("labels": their means differ most in it; or "variance"); points
+        ([u, v, label] in the plane); examples (label, z); fill and pen (shares of the image: a
+        figure's larger side, the width of its strokes); prior and draws; interpolation
+        ("spherical" or "linear").
     """
     images, labels = _test_images(name)
     if images is None:
-        codes, labels, fill = _draws_for(model, name), None, 0.75
+        codes, labels, fill, pen = _draws_for(model, name), None, 0.75, 0.1
     else:
-        codes, fill = model.encode(images), _fill(images)
+        codes, fill, pen = model.encode(images), _fill(images), _pen(images)
     mean, std = codes.mean(axis=0), codes.std(axis=0)
-    axes, share = _main_axes(codes - mean)
+    by_labels = labels is not None and len(np.unique(labels)) > 2
+    axes = _main_axes((_means(codes, labels) if by_labels else codes) - mean)
+    share = ((codes - mean) @ axes.T).var(axis=0).sum() / max(codes.var(axis=0).sum(), 1e-12)
     places = (codes[:POINTS] - mean) @ axes.T
     shown = [None] * len(places) if labels is None else labels[:POINTS].tolist()
     prior = _prior(model)
@@ -139,9 +143,11 @@ def describe(name, model, entry, files):
         "active": [dict(zip(("index", "mean", "std"), latent)) for latent in exact],
         "plane": {"origin": _numbers(mean), "axes": _numbers(axes)},
         "share": float(share),
+        "axes_by": "labels" if by_labels else "variance",
         "points": [[*_numbers(uv, 3), label] for uv, label in zip(places, shown)],
         "examples": _examples(codes, labels),
         "fill": fill,
+        "pen": pen,
         "prior": prior,
         "draws": _numbers(decoder.draw(model, DRAWS, seed=0)) if prior == "other" else None,
         "interpolation": "spherical" if prior == "standard_normal" else "linear",
@@ -176,12 +182,17 @@ def _draws_for(model, name):
 
 
 def _main_axes(centred):
-    """Two orthonormal axes (2, D) of largest variance, and their share of it."""
-    _, singular, axes = np.linalg.svd(centred, full_matrices=False)
+    """Two orthonormal axes (2, D) of largest variance of centred codes (N, D)."""
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
     if len(axes) == 1:  # a code of one number: the second axis leads nowhere
-        return np.stack([axes[0], np.zeros_like(axes[0])]), 1.0
-    axes = axes[:2] * np.sign(axes[:2, [0]] + 1e-12)  # a sign that does not depend on the library
-    return axes, (singular[:2] ** 2).sum() / max((singular**2).sum(), 1e-12)
+        return np.stack([axes[0], np.zeros_like(axes[0])])
+    return axes[:2] * np.sign(axes[:2, [0]] + 1e-12)  # a sign that does not depend on the library
+
+
+def _means(codes, labels):
+    """(N, D) codes, each replaced by the mean of its label."""
+    kinds, index = np.unique(labels, return_inverse=True)
+    return np.stack([codes[labels == kind].mean(axis=0) for kind in kinds])[index]
 
 
 def _examples(codes, labels):
@@ -202,6 +213,18 @@ def _fill(images):
     sides = [_extent(ink.any(axis=axis)) for axis in (1, 2)]
     share = np.median(np.maximum(*sides)) / min(images.shape[1:3])
     return float(np.clip(share, 0.4, 1.0))
+
+
+def _pen(images):
+    """Median width of a figure's strokes as a share of the image: 2 area / outline.
+
+    The outline is the total variation; along rows and columns it is longer than along the outline,
+    4/pi times for strokes of all directions.
+    """
+    grey = np.pad(images.max(axis=-1), ((0, 0), (1, 1), (1, 1)))  # (N, H + 2, W + 2)
+    outline = sum(np.abs(np.diff(grey, axis=axis)).sum(axis=(1, 2)) for axis in (1, 2))
+    width = np.median(2 * grey.sum(axis=(1, 2)) / np.maximum(outline, 1e-6)) * 4 / np.pi
+    return float(np.clip(width / min(images.shape[1:3]), 0.04, 0.2))
 
 
 def _extent(rows):
