@@ -12,7 +12,11 @@ import select
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
+
+from keras_vae.export import web_server
+from keras_vae.export.web import source
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = float(os.environ.get("BROWSER_TIMEOUT", "120"))  # for one answer of the browser
@@ -36,6 +40,33 @@ OPTIONS = (
 def find():
     """Path of a Chromium, or None."""
     return next((path for path in map(shutil.which, NAMES) if path), None)
+
+
+def missing():
+    """What a browser test needs and this machine lacks: a list of words."""
+    lacks = [] if find() else ["chromium"]
+    return lacks + ([] if (source() / "node_modules").is_dir() else ["npm install in export/web"])
+
+
+class Server:
+    """Serves a folder on a free port until it is stopped."""
+
+    def __init__(self, folder):
+        self.running = web_server.server(folder, port=0)
+        self.url = web_server.url(self.running)
+        self.thread = threading.Thread(target=web_server.serve, args=(self.running,))
+        self.thread.start()
+
+    def stop(self):
+        self.running.shutdown()
+        self.thread.join()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self.thread.is_alive():
+            self.stop()
 
 
 class Page:

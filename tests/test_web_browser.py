@@ -8,7 +8,6 @@ import io
 import json
 import os
 import shutil
-import threading
 from pathlib import Path
 
 import chromium
@@ -17,8 +16,7 @@ import pytest
 from PIL import Image
 
 from keras_vae import zoo
-from keras_vae.export import web_server
-from keras_vae.export.web import source, web
+from keras_vae.export.web import DECODERS_LIMIT, web
 
 pytestmark = pytest.mark.browser
 SCREENSHOT = Path(__file__).parents[1] / "docs" / "images" / "web.png"
@@ -31,46 +29,19 @@ IMAGE = """(() => {
 MEAN_ERROR = 3 / 255  # of quantised files: what tests/test_export_zoo.py allows
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _installed():
-    missing = [] if chromium.find() else ["chromium"]
-    missing += [] if (source() / "node_modules").is_dir() else ["npm install in export/web"]
-    if missing and os.environ.get("REQUIRE_BROWSER"):
-        pytest.fail(f"not installed: {', '.join(missing)}")
-    if missing:
-        pytest.skip(f"not installed: {', '.join(missing)}")
-
-
-@pytest.fixture(scope="module", params=["dynamic", None], ids=["dynamic", "float32"])
-def site(request, tmp_path_factory):
-    return web(tmp_path_factory.mktemp("site") / "site", quantize=request.param)
-
-
-class Server:
-    """Serves a folder until it is stopped."""
-
-    def __init__(self, folder):
-        self.running = web_server.server(folder, port=0)
-        self.url = web_server.url(self.running)
-        self.thread = threading.Thread(target=web_server.serve, args=(self.running,))
-        self.thread.start()
-
-    def stop(self):
-        self.running.shutdown()
-        self.thread.join()
+@pytest.fixture(scope="module")
+def site(browser, tmp_path_factory):
+    """The whole zoo, as `keras-vae web` builds it."""
+    return web(tmp_path_factory.mktemp("site") / "site")
 
 
 @pytest.fixture(scope="module")
 def opened(site):
     """A Chromium that shows the site's first model."""
-    server = Server(site.path)
-    try:
-        with chromium.page() as page:
-            page.size(1280, 860)
-            page.open(server.url)
-            yield page
-    finally:
-        server.stop()
+    with chromium.Server(site.path) as server, chromium.page() as page:
+        page.size(1280, 860)
+        page.open(f"{server.url}#{site.models[0]['name']}")
+        yield page
 
 
 def choose(page, name):
@@ -98,8 +69,22 @@ def show_tab(page, name):
     page.run(f"document.getElementById('tab-{name}').click()")
 
 
+def test_all_decoders_of_the_zoo_are_below_the_limit(site):
+    assert [model["name"] for model in site.models] == zoo.names()
+    packed = [site.path / model["files"]["decoder"]["path"] for model in site.models]
+    assert sum(path.stat().st_size for path in packed) == site.decoders_bytes < DECODERS_LIMIT
+
+
+def test_a_visitor_sees_first_a_vae_of_the_largest_images(site):
+    with chromium.Server(site.path) as server, chromium.page() as page:
+        page.open(server.url)
+        name = page.run("location.hash").removeprefix("#")
+    (shown,) = [model for model in site.models if model["name"] == name]
+    assert shown["prior"] is not None
+    assert shown["image_shape"] == max(model["image_shape"] for model in site.models)
+
+
 def test_every_model_draws_and_its_pixels_are_the_golden_ones(opened, site):
-    exact = json.loads((site.path / "models.json").read_text())["quantize"] is None
     for model in site.models:
         choose(opened, model["name"])
         z, pixels = zoo.golden(model["name"])
@@ -115,11 +100,8 @@ def test_every_model_draws_and_its_pixels_are_the_golden_ones(opened, site):
             }})()""")
         )
         error = np.abs(found.reshape(pixels.shape) - pixels)
-        if exact:
-            assert error.max() < 1e-5, model["name"]
-        else:
-            assert error.mean() < MEAN_ERROR, model["name"]
-            assert error.mean() == pytest.approx(model["error"]["mean"], abs=0.5 / 255)
+        assert error.mean() < MEAN_ERROR, model["name"]
+        assert error.mean() == pytest.approx(model["error"]["mean"], abs=0.5 / 255)
         # What is painted is what was decoded.
         shown = f"import('./app.js').then(({{ show }}) => show(Float32Array.from({z[0].tolist()})))"
         opened.run(shown)
@@ -184,8 +166,11 @@ def test_the_way_between_two_digits_ends_at_their_codes(opened):
     opened.wait(f"{strip}.includes('on the way from')")
 
 
-def test_a_drawn_stroke_is_reconstructed(opened):
+@pytest.mark.parametrize("name", ["conv_vae_mnist", "dense_ae_digits"])
+def test_a_drawn_stroke_is_reconstructed(opened, name):
+    choose(opened, name)
     show_tab(opened, "draw")
+    opened.run("document.getElementById('clear').click()")
     opened.run("document.getElementById('pad').scrollIntoView({ block: 'center' })")
     box = opened.run("document.getElementById('pad').getBoundingClientRect().toJSON()")
     x, top = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.2
@@ -197,7 +182,7 @@ def test_a_drawn_stroke_is_reconstructed(opened):
       return [...{seen}.getContext("2d").getImageData(0, 0, width, height).data];
     }})()"""
     levels = np.asarray(opened.run(ink)).reshape(-1, 4)[:, 0]
-    assert levels.max() > 200
+    assert levels.max() > 140  # of a stroke as wide as those of the data, wherever it falls
     assert 0.02 < (levels > 100).mean() < 0.5
     for _ in range(50):  # the encoder loads at the first stroke
         opened.run("new Promise((done) => setTimeout(done, 200))")
@@ -234,48 +219,43 @@ def test_nothing_sticks_out_at_the_side(opened, width):
 
 
 def test_it_works_without_its_server_after_the_first_visit(site):
-    server = Server(site.path)
-    try:
-        with chromium.page() as page:
-            page.open(server.url)
-            page.wait("document.documentElement.dataset.offline === 'ready'")
-            server.stop()
-            page.open(server.url)
-            assert page.run("document.documentElement.dataset.state") == "ready"
-            for model in site.models[-2:]:
-                choose(page, model["name"])
-                assert image(page).std() > 5
-    finally:
-        if server.thread.is_alive():
-            server.stop()
+    with chromium.Server(site.path) as server, chromium.page() as page:
+        page.open(server.url)
+        page.wait("document.documentElement.dataset.offline === 'ready'")
+        server.stop()
+        page.open(server.url)
+        assert page.run("document.documentElement.dataset.state") == "ready"
+        for model in site.models[-2:]:
+            choose(page, model["name"])
+            assert image(page).std() > 5
 
 
 def test_a_lost_model_is_said_and_not_a_blank_page(site, tmp_path):
     folder = shutil.copytree(site.path, tmp_path / "site")
     (folder / site.models[0]["files"]["decoder"]["path"]).unlink()
-    server = Server(folder)
-    try:
-        with chromium.page() as page:
-            page.open(server.url)
-            assert page.run("document.documentElement.dataset.state") == "failed"
-            assert "the server says 404" in page.run("document.getElementById('status').innerText")
-    finally:
-        server.stop()
+    with chromium.Server(folder) as server, chromium.page() as page:
+        page.open(f"{server.url}#{site.models[0]['name']}")
+        assert page.run("document.documentElement.dataset.state") == "failed"
+        assert "the server says 404" in page.run("document.getElementById('status').innerText")
 
 
 @pytest.mark.skipif(not os.environ.get("WRITE_SCREENSHOT"), reason="WRITE_SCREENSHOT is not set")
 def test_write_the_screenshot(opened, site):
+    """A desktop in light and a phone in dark colours, at an example that is not the mean code."""
     choose(opened, "conv_vae_mnist")
     show_tab(opened, "map")
+    (known,) = [model for model in site.models if model["name"] == "conv_vae_mnist"]
+    z = next(example["z"] for example in known["examples"] if example["label"] == 3)
+    opened.run(f"import('./app.js').then(({{ show }}) => show(Float32Array.from({z})))")
     shots = []
-    for width, height, dark in ((1120, 800, False), (390, 800, True)):
-        opened.size(width, height, dark=dark, phone=width == 390)
+    for width, dark in ((1120, False), (390, True)):
+        opened.size(width, 880, dark=dark, phone=dark)
         opened.run("new Promise((done) => setTimeout(done, 400))")
         shots.append(Image.open(io.BytesIO(opened.screenshot())).convert("RGB"))
     opened.size(1280, 860)
-    both = Image.new("RGB", (shots[0].width + shots[1].width + 24, 800), "white")
+    both = Image.new("RGB", (shots[0].width + shots[1].width + 24, 880), "white")
     both.paste(shots[0], (0, 0))
     both.paste(shots[1], (shots[0].width + 24, 0))
     SCREENSHOT.parent.mkdir(parents=True, exist_ok=True)
-    both.quantize(64).save(SCREENSHOT, optimize=True)
-    assert SCREENSHOT.stat().st_size < 150_000
+    both.quantize(256, dither=Image.Dither.NONE).save(SCREENSHOT, optimize=True)
+    assert SCREENSHOT.stat().st_size < 200_000
