@@ -170,7 +170,9 @@ def test_the_way_between_two_digits_ends_at_their_codes(opened):
 def test_a_drawn_stroke_is_reconstructed(opened, name):
     choose(opened, name)
     show_tab(opened, "draw")
-    opened.run("document.getElementById('clear').click()")
+    for button in ("clear", "reset"):
+        opened.run(f"document.getElementById('{button}').click()")
+    image(opened)
     opened.run("document.getElementById('pad').scrollIntoView({ block: 'center' })")
     box = opened.run("document.getElementById('pad').getBoundingClientRect().toJSON()")
     x, top = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.2
