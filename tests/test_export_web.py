@@ -216,7 +216,7 @@ def test_pen_is_the_width_of_the_strokes():
     assert web_models._pen(rings) == pytest.approx(3 / 40, rel=0.1)  # the width at half the ink
 
 
-def test_the_map_shows_the_plane_that_parts_the_labels():
+def test_the_map_shows_the_plane_that_separates_the_labels():
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2], 50)
     codes = rng.standard_normal((150, 4)) * [9, 1, 1, 9]  # what varies most says nothing

@@ -93,7 +93,7 @@ async function choose(name) {
 function mapNote({ points, share, axes_by, codes_of, latent_dim }) {
   const of = codes_of === "test" ? `codes of ${points.length} test images` : "draws of codes";
   if (latent_dim <= 2) return `The ${of}.`;
-  const ways = axes_by === "labels" ? "Directions that part the labels most" : "Main directions";
+  const ways = axes_by === "labels" ? "Directions that separate the labels best" : "Main directions";
   return `${ways}: ${Math.round(100 * share)} % of the variance of the ${of}.`;
 }
 
