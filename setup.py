@@ -26,15 +26,17 @@ TEST = [
 
 
 class BuildWithShelf(build_py):
-    """Puts zoo/ into the wheel as keras_vae/shelf: data only, no module gets a second name."""
+    """Puts zoo/ and the browser page into the wheel: data only, no module gets a second name."""
 
     def run(self):
         super().run()
         if self.editable_mode:
-            return  # a clone reads its own zoo/
-        target = Path(self.build_lib) / "keras_vae" / "shelf"
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(HERE / "zoo", target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            return  # a clone reads its own zoo/ and export/web/
+        package = Path(self.build_lib) / "keras_vae"
+        left = shutil.ignore_patterns("__pycache__", "node_modules", ".*")
+        for source, target in (("zoo", "shelf"), ("export/web", "export/page")):
+            shutil.rmtree(package / target, ignore_errors=True)
+            shutil.copytree(HERE / source, package / target, ignore=left)
 
 
 setup(

@@ -296,6 +296,42 @@ def demo(
     print(f"Pictures and files are in {output}/.")
 
 
+@app.command()
+def web(
+    output: Annotated[Path, typer.Option(help="Folder to build the page in.")] = (
+        Path("keras_vae_web")
+    ),
+    models: Annotated[
+        list[str] | None, typer.Option("--model", help="Entry or folder; once for each model.")
+    ] = None,
+    quantize: Annotated[str, typer.Option(help="none, float16, dynamic or int8.")] = "dynamic",
+    litert: Annotated[
+        Path | None, typer.Option(help="node_modules folder that holds @litertjs/core.")
+    ] = None,
+    serve: Annotated[bool, typer.Option(help="Serve the page until Ctrl-C, or only build.")] = True,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one.")] = 8000,
+    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
+    as_json: Json = False,
+):
+    """Builds the browser page of the zoo, once, and serves it on this machine.
+
+    Example: `keras-vae web --port 8000`
+    """
+    from keras_vae.export import web_server
+    from keras_vae.export.web import web as build
+
+    with terminal.progress(as_json):
+        site = build(output, models, None if quantize == "none" else quantize, litert)
+    built = {"folder": str(site.path), "models": len(site.models), "bytes": site.bytes}
+    built["decoders_bytes"] = site.decoders_bytes
+    if not serve:
+        return terminal.done(as_json, built)
+    running = web_server.server(site.path, port)
+    terminal.done(as_json, {"url": web_server.url(running), **built})
+    sys.stdout.flush()  # who started the server reads the address from a pipe
+    web_server.serve(running, open_)
+
+
 def _cell(numbers, key, form):
     return format(numbers[key], form) if key in numbers else ""
 

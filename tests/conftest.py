@@ -34,6 +34,18 @@ def binary(digits):
     return data.pixels(digits.train, binarize="dynamic")[:64]
 
 
+@pytest.fixture(scope="session")
+def browser():
+    """Skips without Chromium and LiteRT.js, or fails where REQUIRE_BROWSER is set."""
+    import chromium
+
+    missing = chromium.missing()
+    if missing and os.environ.get("REQUIRE_BROWSER"):
+        pytest.fail(f"not installed: {', '.join(missing)}")
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+
+
 @pytest.fixture
 def set_policy():
     """Sets the global dtype policy, and takes it back after the test."""

@@ -1,0 +1,60 @@
+// One model of the site: its files, opened when they are needed, and what models.json says of it.
+import { Plane } from "./codes.js";
+import { bytesOf, compile } from "./runtime.js";
+
+export class Model {
+  /** @param entry of models.json; @param {boolean} webgpu whether to try WebGPU. */
+  constructor(entry, webgpu) {
+    Object.assign(this, entry);
+    this.webgpu = webgpu;
+    this.plane = new Plane(entry.plane);
+  }
+
+  /** The decoder; the golden codes decide whether WebGPU computes it rightly. */
+  decoder() {
+    this.opened ??= this.open().catch((error) => {
+      this.opened = undefined; // the next call tries again
+      throw error;
+    });
+    return this.opened;
+  }
+
+  async open() {
+    const bytes = await bytesOf(this.files.decoder.path);
+    return compile(bytes, this.webgpu, async (network) => {
+      const { z, pixels } = await this.golden();
+      for (let i = 0; i < z.length; i += 1) {
+        const found = await network.run(Float32Array.from(z[i]));
+        const error = found.reduce((sum, value, j) => sum + Math.abs(value - pixels[i][j]), 0);
+        // A tolerance of 0 would refuse the rounding of another processor in a float32 file.
+        if (!(error / found.length <= Math.max(1e-4, 2 * this.error.mean))) return false;
+      }
+      return true;
+    });
+  }
+
+  /** { z: (N, latent_dim), pixels: (N, H * W * C) } that the unquantised decoder gives. */
+  async golden() {
+    return (await fetch(this.files.golden.path)).json();
+  }
+
+  /** The encoder runs on wasm: it is called once for a drawing, and nothing checks its GPU run. */
+  encoder() {
+    this.openedEncoder ??= bytesOf(this.files.encoder.path)
+      .then((bytes) => compile(bytes, false))
+      .catch((error) => {
+        this.openedEncoder = undefined;
+        throw error;
+      });
+    return this.openedEncoder;
+  }
+
+  /** Float32Array code -> Float32Array pixels in [0, 1]. */
+  async decode(z) {
+    return (await this.decoder()).run(z);
+  }
+
+  async encode(pixels) {
+    return (await this.encoder()).run(pixels);
+  }
+}

@@ -1,0 +1,104 @@
+// Runs .tflite files by LiteRT.js: on WebGPU where that gives the right pixels, else on wasm.
+import { loadAndCompile, loadLiteRt, supportsFeature, Tensor } from "@litertjs/core";
+
+const RECENT = 31; // runs behind the median
+const WARM = 3; // first runs of a model, which also set up buffers, are not timed
+
+/** Name of the wasm build that this browser runs: with relaxed SIMD, or without. */
+export async function runtimeName() {
+  return (await supportsFeature("relaxedSimd")) ? "litert_wasm_internal" : "litert_wasm_compat_internal";
+}
+
+/** Loads LiteRT.js. Resolves to { webgpu: bool, runtime: name }. */
+export async function start() {
+  const runtime = await runtimeName();
+  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+  // LiteRT writes its notes to stderr, which would be the console's errors; this object is its
+  // options, taken by the first module that starts.
+  globalThis.Module = {
+    printErr: (line) => (/^(INFO|WARNING|VERBOSE)\b/.test(line) ? console.debug(line) : console.error(line)),
+  };
+  await loadLiteRt(new URL(`litert/${runtime}.js`, import.meta.url).href);
+  return { webgpu: Boolean(adapter), runtime };
+}
+
+/** The bytes of a file of the site, unpacked where it is gzipped and the server did not say so. */
+export async function bytesOf(path) {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${path}: the server says ${response.status}.`);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(unpacked).arrayBuffer());
+}
+
+/** A compiled file with one input and one output, float32 both, batch 1. */
+export class Network {
+  constructor(compiled, accelerator) {
+    this.compiled = compiled;
+    this.accelerator = accelerator; // "webgpu" or "wasm"
+    const [input] = compiled.getInputDetails();
+    this.inputShape = Array.from(input.shape);
+    this.recent = [];
+    this.runs = 0;
+  }
+
+  /** Float32Array in, Float32Array out. */
+  async run(values) {
+    const began = performance.now();
+    const input = new Tensor(values, this.inputShape);
+    try {
+      const [output] = await this.compiled.run([input]);
+      try {
+        const result = (await output.data()).slice();
+        this.count(performance.now() - began);
+        return result;
+      } finally {
+        output.delete();
+      }
+    } finally {
+      input.delete();
+    }
+  }
+
+  count(milliseconds) {
+    this.runs += 1;
+    if (this.runs <= WARM) return;
+    this.recent.push(milliseconds);
+    if (this.recent.length > RECENT) this.recent.shift();
+  }
+
+  /** Median milliseconds of the recent runs, in and out of LiteRT included; NaN before the first. */
+  get milliseconds() {
+    const sorted = [...this.recent].sort((a, b) => a - b);
+    return sorted.length ? sorted[sorted.length >> 1] : NaN;
+  }
+
+  delete() {
+    this.compiled.delete();
+  }
+}
+
+/**
+ * Compiles a file.
+ *
+ * @param {Uint8Array} bytes of a .tflite file.
+ * @param {boolean} webgpu whether to try WebGPU first.
+ * @param {(network: Network) => Promise<boolean>} isRight tells whether a WebGPU network computes
+ *     what it should; where it does not, wasm takes over.
+ */
+export async function compile(bytes, webgpu, isRight) {
+  if (webgpu) {
+    const network = await compileOn(bytes, "webgpu").catch(() => null);
+    if (network) {
+      const works = network.compiled.isFullyAccelerated && (await isRight(network).catch(() => false));
+      if (works) return network;
+      network.delete();
+    }
+  }
+  return compileOn(bytes, "wasm");
+}
+
+async function compileOn(bytes, accelerator) {
+  return new Network(await loadAndCompile(bytes, { accelerator }), accelerator);
+}

@@ -1,0 +1,251 @@
+"""The browser page of the zoo: a folder of static files that runs every model by LiteRT.js."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from keras_vae import __version__, zoo
+from keras_vae.choice import unknown
+from keras_vae.entry import swap
+from keras_vae.export.tflite import QUANTIZE
+from keras_vae.export.web_models import describe, write_files
+
+DECODERS_LIMIT = 2_000_000  # bytes, gzipped, that all decoders of a quantised site may have
+PAGE_SUFFIXES = {".html", ".css", ".js", ".svg", ".png", ".webmanifest"}
+RUNTIMES = ("litert_wasm_internal", "litert_wasm_compat_internal")  # with relaxed SIMD, and without
+BUILD = "build.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """A finished site.
+
+    Attributes:
+        path: of the folder; any static file server can serve it, below any address.
+        models: list of dicts, one a model, as `models.json` has them.
+        decoders_bytes: of all decoders together, gzipped as they are served.
+        bytes: of all files together.
+    """
+
+    path: Path
+    models: list
+    decoders_bytes: int
+    bytes: int
+
+
+def web(folder, names=None, quantize="dynamic", litert=None):
+    """Builds the page of the zoo: page, LiteRT.js, a decoder and an encoder for each model.
+
+    The site needs no server side. It is written aside and renamed when it is whole; a folder that
+    already holds the site of the same models, page and settings is left as it is.
+
+    Args:
+        folder: to write; an existing one must be empty or hold a site.
+        names: of entries, or folders that `keras-vae train` wrote; by default the whole zoo.
+        quantize: of the .tflite files: None, "float16", "dynamic" or "int8".
+        litert: node_modules folder that holds LiteRT.js; by default that of the page's source, or
+            the one in the current folder.
+
+    Returns:
+        Site.
+
+    Raises:
+        ValueError: an unknown name or `quantize`, two models of the same name, another version of
+            LiteRT.js, or quantised decoders of more than 2 MB together.
+        FileNotFoundError: LiteRT.js is not installed; the error says how to.
+        FileExistsError: the folder holds something else.
+    """
+    if quantize not in QUANTIZE:
+        raise unknown("quantize", quantize, QUANTIZE)
+    names = zoo.names() if names is None else list(names)
+    if not names:
+        raise ValueError("names is empty: a site needs at least one model.")
+    entries = {str(name): zoo.info(name) for name in names}
+    own = [entry["name"] for entry in entries.values()]
+    if len(set(own)) < len(own) or len(own) < len(names):
+        raise ValueError(f"Each model of a site needs a name of its own; received {own}.")
+    folder = _free(folder)
+    packages = _litert(litert)
+    key = _key(entries, quantize, packages)
+    if _built(folder) == key:
+        return _read(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        _write(aside, entries, quantize, packages, key)
+        aside.chmod(0o755)  # mkdtemp makes it private
+        swap(aside, folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return _read(folder)
+
+
+def source():
+    """Folder of the page's source: inside an installed package, or `export/web/` of a clone."""
+    packaged = Path(__file__).with_name("page")
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "export" / "web"
+
+
+def litert_version():
+    """The version of LiteRT.js that the page is written for, from its package.json."""
+    package = json.loads((source() / "package.json").read_text(encoding="utf-8"))
+    return package["dependencies"]["@litertjs/core"]
+
+
+def copy_litert(folder, litert=None):
+    """Copies what a page needs of LiteRT.js, under the names that the page's import map has.
+
+    Args:
+        folder: to make.
+        litert: node_modules folder that holds LiteRT.js, as for `web`.
+
+    Raises:
+        FileNotFoundError: LiteRT.js is not installed.
+        ValueError: another version of it is.
+    """
+    _copy_litert(_litert(litert), Path(folder))
+
+
+# ---- the parts ----------------------------------------------------------------------------------
+
+
+def _write(folder, entries, quantize, packages, key):
+    for file in sorted(source().iterdir()):
+        if file.suffix in PAGE_SUFFIXES:
+            shutil.copyfile(file, folder / file.name)
+    _copy_litert(packages, folder / "litert")
+    models = []
+    for name, entry in entries.items():
+        place = folder / "models" / entry["name"]
+        place.mkdir(parents=True)
+        model = zoo.load(name)
+        files = write_files(name, model, place, quantize)
+        models.append(describe(name, model, entry, files))
+    total = sum(model["files"]["decoder"]["bytes"] for model in models)
+    if quantize in ("dynamic", "int8") and total > DECODERS_LIMIT:
+        sizes = {model["name"]: model["files"]["decoder"]["bytes"] for model in models}
+        raise ValueError(
+            f"The {len(models)} decoders have {total:,} bytes together, above the limit of "
+            f"{DECODERS_LIMIT:,}: {sizes}. Name fewer models, or train smaller ones."
+        )
+    listing = {"quantize": quantize, "decoders_bytes": total, "models": models}
+    _dump(listing, folder / "models.json")
+    # The service worker reads this: what to keep, under a version made of the content.
+    site = {
+        "prefix": "keras_vae-",
+        "version": _digest(folder),
+        "files": ["./", *(file for file in _files(folder) if Path(file).name not in _kept_out())],
+        "runtimes": {
+            name: [f"litert/{name}{end}" for end in (".js", ".wasm")] for name in RUNTIMES
+        },
+    }
+    (folder / "site.js").write_text(f"self.SITE = {json.dumps(site, indent=1)};\n")
+    _dump({"key": key}, folder / BUILD)
+
+
+def _copy_litert(packages, folder):
+    folder.mkdir()
+    shutil.copyfile(packages / "core/dist/index.js", folder / "core.js")
+    shutil.copyfile(packages / "wasm-utils/dist/index.js", folder / "wasm-utils.js")
+    for file in _runtime_files():
+        shutil.copyfile(packages / "core/wasm" / file, folder / file)
+
+
+def _kept_out():
+    """Files that the cache of the service worker does not take with all others."""
+    return {"sw.js", *_runtime_files()}
+
+
+def _runtime_files():
+    return [f"{name}{end}" for name in RUNTIMES for end in (".js", ".wasm")]
+
+
+def _litert(litert):
+    """The folder node_modules/@litertjs, checked: its version, and every file that is needed."""
+    version = litert_version()
+    places = [source() / "node_modules", Path("node_modules")] if litert is None else [Path(litert)]
+    found = [place / "@litertjs" for place in places if (place / "@litertjs").is_dir()]
+    remedy = (
+        f"Run `npm install @litertjs/core@{version}` in this folder"
+        + (f" or `npm install` in {source()}" if os.access(source(), os.W_OK) else "")
+        + ", or name the node_modules folder that has it (litert=, --litert)."
+    )
+    if not found:
+        looked = ", ".join(str(place.absolute()) for place in places)
+        raise FileNotFoundError(f"LiteRT.js is not in {looked}. {remedy}")
+    packages = found[0]
+    needed = ["core/package.json", "core/dist/index.js", "wasm-utils/dist/index.js"]
+    for file in [*needed, *(f"core/wasm/{file}" for file in _runtime_files())]:
+        if not (packages / file).is_file():
+            raise FileNotFoundError(f"LiteRT.js in {packages} lacks {file}. {remedy}")
+    installed = json.loads((packages / "core/package.json").read_text(encoding="utf-8"))["version"]
+    if installed != version:
+        raise ValueError(
+            f"The page is written for LiteRT.js {version}; {packages} has {installed}. {remedy}"
+        )
+    return packages
+
+
+# ---- what is there already ----------------------------------------------------------------------
+
+
+def _free(folder):
+    folder = Path(os.path.abspath(folder))
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"Cannot write a site to {folder}: it is a file. Name a folder.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / BUILD).is_file():
+        raise FileExistsError(
+            f"Cannot write a site to {folder}: it holds other files. Name a new folder."
+        )
+    return folder
+
+
+def _key(entries, quantize, packages):
+    """Changes with everything that a site is made of."""
+    hashed = hashlib.sha256()
+    parts = [
+        __version__,
+        quantize,
+        os.environ.get("TFDS_DATA_DIR"),  # with the data, the codes of test images are in it
+        [(entry["name"], entry["sha256"]) for entry in entries.values()],
+        [(packages / "core/wasm" / file).stat().st_size for file in _runtime_files()],
+    ]
+    hashed.update(json.dumps(parts).encode())
+    sources = [*source().iterdir(), *Path(__file__).parent.glob("*.py")]
+    for file in sorted(file for file in sources if file.is_file()):
+        hashed.update(file.name.encode() + file.read_bytes())
+    return hashed.hexdigest()
+
+
+def _built(folder):
+    try:
+        return json.loads((folder / BUILD).read_text(encoding="utf-8"))["key"]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _read(folder):
+    listing = json.loads((folder / "models.json").read_text(encoding="utf-8"))
+    size = sum((folder / file).stat().st_size for file in _files(folder))
+    return Site(folder, listing["models"], listing["decoders_bytes"], size)
+
+
+def _files(folder):
+    """Sorted relative paths of the files in a folder, with forward slashes."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in files)
+
+
+def _digest(folder):
+    hashed = hashlib.sha256()
+    for file in _files(folder):
+        hashed.update(file.encode() + hashlib.sha256((folder / file).read_bytes()).digest())
+    return hashed.hexdigest()[:16]
+
+
+def _dump(value, path):
+    path.write_text(json.dumps(value, separators=(",", ":")), encoding="utf-8")

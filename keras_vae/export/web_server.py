@@ -1,0 +1,72 @@
+"""Serves a site on this machine, with the content types that browsers insist on."""
+
+import contextlib
+import functools
+import http.server
+import webbrowser
+
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".webmanifest": "application/manifest+json",
+    ".wasm": "application/wasm",  # anything else would not be compiled while it loads
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".gz": "application/gzip",  # the page unpacks the models by itself
+}
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Static files; the browser asks each time whether its copy still holds."""
+
+    extensions_map = TYPES
+
+    def end_headers(self):
+        self.send_header("Cache-Control", "no-cache")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        super().end_headers()
+
+    def log_message(self, *arguments):
+        """Says nothing: a page asks for thirty files."""
+
+
+def server(folder, port=8000, host="127.0.0.1"):
+    """A server that is bound but does not run yet: call `serve_forever()`.
+
+    Args:
+        folder: of a site.
+        port: 0 for any free one.
+        host: address to listen on. Browsers let a page be installed, and keep it for use without a
+            network, from this machine itself or over HTTPS only.
+
+    Returns:
+        http.server.ThreadingHTTPServer; its `server_address` has the port.
+
+    Raises:
+        OSError: the port is taken, or may not be used.
+    """
+    handler = functools.partial(Handler, directory=str(folder))
+    try:
+        return http.server.ThreadingHTTPServer((host, port), handler)
+    except OSError as error:
+        raise OSError(
+            f"Cannot serve on {host}:{port} ({error.strerror}). Choose another --port, or 0 for "
+            "any free one."
+        ) from error
+
+
+def url(running):
+    """Address of a bound server."""
+    host, port = running.server_address[:2]
+    return f"http://{'localhost' if host == '127.0.0.1' else host}:{port}/"
+
+
+def serve(running, open_browser=False):
+    """Answers until Ctrl-C; then the server is closed."""
+    if open_browser:
+        with contextlib.suppress(webbrowser.Error):
+            webbrowser.open(url(running))
+    with running, contextlib.suppress(KeyboardInterrupt):
+        running.serve_forever()

@@ -1,0 +1,125 @@
+"""Runs .tflite decoders in LiteRT.js, in headless Chromium: a column of the parity matrix.
+
+    python tests/litert_js.py           # the whole shelf, every format: one line a file
+
+Needs what test_web_browser.py needs: Debian's chromium, and `npm install` in export/web.
+"""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import chromium
+import numpy as np
+
+from keras_vae import certification, export, zoo
+from keras_vae.export.web import copy_litert, source
+
+# An empty page: the site's runtime.js, and nothing to look at.
+PAGE = """<!doctype html>
+<html data-state="loading">
+<script type="importmap">
+{"imports": {
+  "@litertjs/core": "./litert/core.js",
+  "@litertjs/wasm-utils": "./litert/wasm-utils.js"
+}}
+</script>
+<script type="module">
+  const page = document.documentElement;
+  try {
+    const runtime = await import("./runtime.js");
+    await runtime.start();
+    globalThis.runtime = runtime;
+    page.dataset.state = "ready";
+  } catch (error) {
+    page.dataset.state = "failed";
+    document.body.textContent = error;
+  }
+</script>
+<body></body>
+</html>
+"""
+DECODE = """(async (path, codes) => {
+  const network = await runtime.compile(await runtime.bytesOf(path), false);
+  const [output] = network.compiled.getOutputDetails();
+  const pixels = [];
+  for (const z of codes) pixels.push(...(await network.run(Float32Array.from(z))));
+  const { accelerator } = network;
+  network.delete();
+  return { shape: Array.from(output.shape), pixels, accelerator };
+})"""
+
+
+def decode(files):
+    """Runs decoders in LiteRT.js on wasm, code by code.
+
+    Args:
+        files: dict of any key -> (path of a .tflite decoder of batch 1, (N, D) float32 codes).
+
+    Returns:
+        dict of the same keys -> (N, H, W, C) float32, what the file gave; or str, the reason that
+        LiteRT.js says for not running it.
+    """
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        (folder / "index.html").write_text(PAGE, encoding="utf-8")
+        shutil.copyfile(source() / "runtime.js", folder / "runtime.js")
+        copy_litert(folder / "litert")
+        for number, (path, _) in enumerate(files.values()):
+            shutil.copyfile(path, folder / f"{number}.tflite")
+        with chromium.Server(folder) as server, chromium.page() as page:
+            page.open(server.url)
+            for number, (key, (_, z)) in enumerate(files.items()):
+                arguments = f"{json.dumps(f'{number}.tflite')}, {json.dumps(z.tolist())}"
+                try:
+                    found = page.run(f"{DECODE}({arguments})")
+                except RuntimeError as error:
+                    results[key] = str(error).splitlines()[0]
+                    page.open(server.url)  # an aborted wasm module runs nothing more
+                    continue
+                pixels = np.asarray(found["pixels"], "float32")
+                results[key] = pixels.reshape(len(z), *found["shape"][1:])
+    return results
+
+
+def export_shelf(folder, names=None):
+    """Exports decoders of the zoo in every format.
+
+    Args:
+        folder: to write to.
+        names: of entries; by default all.
+
+    Returns:
+        dict of (name, format) -> (path, (8, D) float32 golden codes), for `decode`; format is
+        "float32", "float16", "dynamic" or "int8". Without the data of an Autoencoder, which
+        calibrates it, its int8 file is left out.
+    """
+    files = {}
+    for name in zoo.names() if names is None else names:
+        model, calibration = zoo.load(name), certification.calibration_images(name)
+        z, _ = zoo.golden(name)
+        for quantize in export.QUANTIZE:
+            if quantize == "int8" and calibration is None and not hasattr(model, "prior"):
+                continue
+            path = Path(folder) / f"{name}_{quantize or 'float32'}.tflite"
+            export.tflite(model, path, quantize, calibration_images=calibration)
+            files[name, quantize or "float32"] = (path, z)
+    return files
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        for (name, quantize), found in decode(export_shelf(folder)).items():
+            if isinstance(found, str):
+                print(f"{name:20} {quantize:8} not run: {found}")
+                continue
+            error = np.abs(found - zoo.golden(name)[1])
+            print(
+                f"{name:20} {quantize:8} max {error.max():.1e}, mean {255 * error.mean():.2f}/255"
+            )
+
+
+if __name__ == "__main__":
+    main()
