@@ -222,23 +222,21 @@ def _build_trainee(recipe, arguments, train_images):
 
 def _make_quantization_aware(model, images, recipe, verbose):
     """The last phase of a recipe, in place; returns its seconds."""
+    if not recipe.quantization_aware_epochs:
+        return 0.0
     start = time.perf_counter()
-    if recipe.quantization_aware_epochs:
-        export.finetune(
-            model,
-            data.batches(
-                images.train,
-                recipe.batch_size,
-                shuffle=True,
-                seed=recipe.seed + 1,
-                binarize=recipe.binarize,
-            ),
-            epochs=recipe.quantization_aware_epochs,
-            learning_rate=recipe.learning_rate / 10,
-            calibration_images=calibration_images(images, recipe),
-            jit_compile=recipe.jit_compile,
-            verbose=verbose,
-        )
+    seed = recipe.seed + 1  # another order than in the epochs before
+    export.finetune(
+        model,
+        data.batches(
+            images.train, recipe.batch_size, shuffle=True, seed=seed, binarize=recipe.binarize
+        ),
+        epochs=recipe.quantization_aware_epochs,
+        learning_rate=recipe.learning_rate / 10,
+        calibration_images=calibration_images(images, recipe),
+        jit_compile=recipe.jit_compile,
+        verbose=verbose,
+    )
     return time.perf_counter() - start
 
 

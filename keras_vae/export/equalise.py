@@ -53,8 +53,10 @@ def _scale(units, inputs):
         np.abs(units(tf.constant(inputs[i : i + 256]), training=False)).max(axis=0)
         for i in range(0, len(inputs), 256)
     ]
-    span = np.maximum(np.max(spans, axis=0), 1e-12)
-    scale = np.sqrt(span / np.exp(np.mean(np.log(span))))
+    span = np.max(spans, axis=0)
+    live = span > 0  # a unit that is never active is left alone
+    scale = np.ones_like(span)
+    scale[live] = np.sqrt(span[live] / np.exp(np.mean(np.log(span[live]))))
     return np.clip(scale, 1 / LIMIT, LIMIT).astype("float32")
 
 

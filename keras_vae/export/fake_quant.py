@@ -11,7 +11,7 @@ from keras_vae.distributions import tfd
 from keras_vae.export.rewrite import rewritten
 
 LEVELS = 255  # steps between the 256 values of 8 bits
-SHRINK = 0.75 ** np.arange(14)  # the parts of a minimum and of a maximum that are tried as ranges
+SHRINK = 0.75 ** np.arange(14)  # the parts of a minimum and a maximum that are tried
 POSITIONS = 30_000  # of a tensor that decide on its range
 DIVERGENCE_ROWS = 256  # outputs that decide on the last range
 ROWS = 128  # inputs of a network at a time
@@ -121,7 +121,8 @@ def round_kernel(kernel, axis=-1):
 
 
 def _narrowed(ends, loss):
-    """The parts of (low, high) at which loss((low, high)) is least."""
+    """The parts of (low, high) at which loss((low, high)) is least: both ends, then each."""
+    ends = min(((ends[0] * part, ends[1] * part) for part in SHRINK), key=loss)
     for _ in range(2):
         ends = min(((ends[0] * part, ends[1]) for part in SHRINK), key=loss)
         ends = min(((ends[0], ends[1] * part) for part in SHRINK), key=loss)
