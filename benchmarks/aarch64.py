@@ -5,10 +5,10 @@
 
 Exports the entries in every format, decodes their golden codes with LiteRT on this machine and, by
 qemu's user emulation, with LiteRT's official aarch64 wheel in a Debian arm64 root, and writes what
-differs to export/aarch64.json and into the table of export/README.md. The root is made in FOLDER
-by aarch64_root.sh the first time, with the version of LiteRT that is installed here. TFDS_DATA_DIR
-must have the data of the entries: int8 is calibrated on validation images. Times are not recorded:
-those of an emulator mean nothing.
+differs to export/aarch64.json, a column of the matrix of benchmarks/parity.py. The root is made in
+FOLDER by aarch64_root.sh the first time, with the version of LiteRT that is installed here.
+TFDS_DATA_DIR must have the data of the entries: int8 is calibrated on validation images. Times are
+not recorded: those of an emulator mean nothing.
 """
 
 import argparse
@@ -26,8 +26,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-RECORD, PAGE = ROOT / "export" / "aarch64.json", ROOT / "export" / "README.md"
-BEGIN, END = "<!-- aarch64 table: generated -->", "<!-- end of aarch64 table -->"
+RECORD = ROOT / "export" / "aarch64.json"
 FORMATS = ("float32", "float16", "dynamic", "int8")
 QEMU = "qemu-aarch64-static"
 PROCESSOR = "cortex-a76"  # of a phone of 2019; has the dot product that int8 kernels use
@@ -130,12 +129,6 @@ def table(record):
     return "\n".join(lines) + "\n"
 
 
-def replace_table(text, record):
-    """The page with the table of a record between its markers."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{table(record)}{END}{rest.split(END)[1]}"
-
-
 def weights_sha256(name):
     """The sha256 of an entry's weights, by which a record that is out of date is told."""
     from keras_vae import zoo
@@ -177,7 +170,6 @@ def main():
             }
     record = {name: record[name] for name in zoo.names() if name in record}
     RECORD.write_text(json.dumps(record, indent=2) + "\n")
-    PAGE.write_text(replace_table(PAGE.read_text(encoding="utf-8"), record), encoding="utf-8")
     print(table(record), end="")
 
 

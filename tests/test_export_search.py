@@ -1,6 +1,7 @@
 """Layer by layer, and the best of all: what is chosen is what the measurements say."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -79,8 +80,21 @@ class TestSelective:
         assert [step.graph for step in layers(path.read_bytes())] == [0, 0, 1, 1, 1, 1]
 
 
+@pytest.fixture
+def few(monkeypatch):
+    """Three of the ways: for what does not depend on how many are tried."""
+    tflite = sys.modules["keras_vae.export.tflite"]
+    every = tflite.ways
+    names = ("float16", "int8, min_max ranges of the prior", "int8, last layer weights")
+
+    def chosen(*arguments):
+        return {name: way for name, way in every(*arguments).items() if name in names}
+
+    monkeypatch.setattr(tflite, "ways", chosen)
+
+
 class TestAuto:
-    @pytest.mark.parametrize("builder", ["dense_vae", "conv_vae", "dense_ae"])
+    @pytest.mark.parametrize("builder", ["dense_vae", "dense_ae"])
     def test_the_smallest_within_the_budget(self, builder, tmp_path):
         model, path = small(builder), tmp_path / "d.tflite"
         file = export.tflite(
@@ -111,7 +125,7 @@ class TestAuto:
         nearest = min(file.tries, key=lambda row: row["nats_lost"])
         assert file.quantize == nearest["file"]
 
-    def test_signatures_and_outputs_go_with_it(self, tmp_path):
+    def test_signatures_and_outputs_go_with_it(self, few, tmp_path):
         path = tmp_path / "d.tflite"
         file = export.tflite(
             small("dense_vae"),
@@ -125,8 +139,8 @@ class TestAuto:
         assert file.signatures == ("decode", "generate")
         assert export.verify(path, small("dense_vae"))["ops"] == sum(file.ops.values())
 
-    def test_nothing_within_the_budget(self, tmp_path):
-        with pytest.raises(ValueError, match=r"kib=0\.1.*nothing was written.*of 14 tries"):
+    def test_nothing_within_the_budget(self, few, tmp_path):
+        with pytest.raises(ValueError, match=r"kib=0\.1.*nothing was written.*of 3 tries"):
             export.tflite(
                 small("dense_vae"),
                 tmp_path / "d.tflite",
