@@ -35,7 +35,7 @@ def main(files, output):
         entry, content = path.parent.name, path.read_bytes()
         codes = np.load(path.parent / "z.npy")
         (output / entry).mkdir(parents=True, exist_ok=True)
-        for runtime in runtimes.RUNTIMES:
+        for runtime in runtimes.LITERT:
             decoder = runtimes.open_file(content, runtime)
             images = [decoder("decode", z=code[None])["images"] for code in codes]
             np.save(output / entry / f"{path.stem}.{runtime}.npy", np.concatenate(images))

@@ -19,8 +19,13 @@ REFUSES = {
     ("micro", "float16"): "dequantize_common.cc",
     ("micro", "dynamic"): "not supported",
 }
-# Where roundings differ in more than 1 % of the pixels.
-DIFFERS = set()
+# Where more than 1 % of the pixels are further than a step from the interpreter's: Micro's
+# reference kernels round halves otherwise than XNNPACK's, and in these decoders it adds up.
+DIFFERS = {
+    ("conv_ae_mnist", "int8", "micro"),
+    ("conv_vae_mnist", "int8", "micro"),
+    ("dense_vae_mnist", "int8", "micro"),
+}
 
 
 @pytest.fixture(scope="module")

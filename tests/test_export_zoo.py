@@ -15,8 +15,10 @@ MICRO_REFUSES = {
     "float16": "dequantize_common.cc",  # stored as float16 and expanded while running
     "dynamic": "FLOAT32 with filter type: INT8 not supported|Hybrid models are not supported",
 }
-MICRO_DIFFERS = {
-    ("conv_vae_mnist", "int8"): "81 operators of few channels: roundings add up, in LiteRT as well",
+MICRO_DIFFERS = {  # its kernels round halves otherwise than XNNPACK's, and here it adds up
+    ("conv_ae_mnist", "int8"),
+    ("conv_vae_mnist", "int8"),
+    ("dense_vae_mnist", "int8"),
 }
 
 
