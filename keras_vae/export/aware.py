@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from keras_vae.export import fake_quant
+from keras_vae.export.decoder import leaves
 from keras_vae.export.equalise import equalise
 from keras_vae.export.quantize import calibrated, calibration_codes
 from keras_vae.export.rewrite import copy_weights, rewritten
@@ -95,8 +96,8 @@ class RoundedDecoder(keras.Model):
         self.network, self.built = network, True
         self.axes = dict(_channel_axes(network))
         self._structure = lambda: plain  # hidden from Keras: its weights are none of this model
-        own = {layer.name: layer for layer in _leaves(network)}
-        self.order = [own[layer.name] for layer in _leaves(plain) if layer.weights]
+        own = {layer.name: layer for layer in leaves(network)}
+        self.order = [own[layer.name] for layer in leaves(plain) if layer.weights]
 
     @property
     def input_shape(self):
@@ -131,16 +132,8 @@ class RoundedDecoder(keras.Model):
 
 def _channel_axes(network):
     """(id of a kernel, axis of its output channels) for each layer with weights."""
-    for layer in _leaves(network):
+    for layer in leaves(network):
         if hasattr(layer, "kernel"):
             transposed = isinstance(layer, keras.layers.Conv2DTranspose)
             kernel = next(v for v in layer.trainable_variables if v.path.endswith("kernel"))
             yield id(kernel), -2 if transposed else -1
-
-
-def _leaves(network):
-    for layer in network.layers:
-        if isinstance(layer, keras.Model):
-            yield from _leaves(layer)
-        else:
-            yield layer

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vae.export.rewrite import copy_weights
+
 
 def check(model):
     """Raises TypeError where there is no decoder to serve."""
@@ -52,21 +54,22 @@ def concrete(function, *specs):
 
 def in_float32(network):
     """The network itself, or its float32 copy where a layer computes in another type."""
-    if all(layer.compute_dtype == "float32" for layer in _leaves(network)):
+    if all(layer.compute_dtype == "float32" for layer in leaves(network)):
         return network
 
     def copy(layer):
         return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
 
     clone = keras.models.clone_model(network, clone_function=copy, recursive=True)
-    clone.set_weights([np.asarray(weight, "float32") for weight in network.get_weights()])
+    copy_weights(network, clone)
     return clone
 
 
-def _leaves(network):
+def leaves(network):
+    """The layers of a network, those of nested networks among them."""
     for layer in network.layers:
         if isinstance(layer, keras.Model):
-            yield from _leaves(layer)
+            yield from leaves(layer)
         else:
             yield layer
 
