@@ -33,8 +33,9 @@ def test_every_exported_file_was_run(tour):
     assert all(row["mean_abs_error"] < 3 / 255 for row in rows)
 
 
-def test_runs_twice_into_the_same_folder(tour):
+def test_runs_twice_into_the_same_folder(tour, monkeypatch):
     folder, _ = tour
+    monkeypatch.setattr(demo, "PRETRAINED", "dense_vae_digits")  # the quickest of the shelf
     epochs, demo.EPOCHS = demo.EPOCHS, 1
     try:
         assert len(demo.run(folder)) == 5
