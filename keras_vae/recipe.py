@@ -73,6 +73,11 @@ class Recipe:
         for name in ("epochs", "batch_size", "learning_rate", "importance_samples"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0; received {getattr(self, name)!r}.")
+        if self.quantization_aware_epochs < 0:
+            raise ValueError(
+                "quantization_aware_epochs must be 0 or above; received "
+                f"{self.quantization_aware_epochs!r}."
+            )
         if set(self.expected) != set(self.tolerance):
             raise ValueError(
                 f"expected {sorted(self.expected)} and tolerance {sorted(self.tolerance)} must "

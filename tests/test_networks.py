@@ -111,3 +111,16 @@ def test_residual_branch_starts_small():
     scale = np.std(np.asarray(branch_ends[0]))
     fan_in = np.prod(branch_ends[0].shape[:3])
     assert scale == pytest.approx(np.sqrt(0.1 / fan_in), rel=0.1)
+
+
+def test_a_gated_unit_is_a_linear_one_times_a_sigmoid_one():
+    network = networks.dense_encoder((2, 2, 1), 3, hidden_units=(5,), activation="gated")
+    x = np.random.default_rng(0).random((4, 2, 2, 1), dtype="float32")
+    dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
+    gate = next(layer for layer in dense if layer.activation is keras.activations.sigmoid)
+    value = next(layer for layer in dense if layer is not gate and layer.name != "parameters")
+    flat, last = x.reshape(4, 4), network.get_layer("parameters")
+    linear = lambda rows, layer: rows @ layer.kernel.numpy() + layer.bias.numpy()
+    hidden = linear(flat, value) / (1 + np.exp(-linear(flat, gate)))
+    np.testing.assert_allclose(network(x), linear(hidden, last), rtol=1e-5, atol=1e-6)
+    assert value.units == gate.units == 5

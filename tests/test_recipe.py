@@ -41,6 +41,10 @@ class TestWhatARecipeRefuses:
         with pytest.raises(ValueError, match=f"{field} must be above 0; received 0"):
             tiny(**{field: 0})
 
+    def test_a_negative_number_of_int8_aware_epochs(self):
+        with pytest.raises(ValueError, match=r"quantization_aware_epochs must be .*received -1"):
+            tiny(quantization_aware_epochs=-1)
+
     def test_an_expected_number_without_a_tolerance(self):
         with pytest.raises(ValueError, match="must name the same numbers"):
             tiny(expected={"nll_nats": 20.0})
@@ -202,6 +206,17 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path, monkeypatch):
     latest.write_bytes(latest.read_bytes()[:1000])  # the process was killed while it wrote
     rescued, _ = run_spied(monkeypatch, wanted, tmp_path)
     assert rescued.epochs == [3]
+
+
+def test_the_int8_aware_phase_comes_after_the_checkpoints(tmp_path, monkeypatch):
+    """The same checkpoints, the same encoder; the decoder alone has moved, and it took time."""
+    _, plain = run_spied(monkeypatch, tiny(epochs=2), tmp_path)
+    _, aware = run_spied(monkeypatch, tiny(epochs=2, quantization_aware_epochs=2), tmp_path)
+    same = lambda a, b: all(np.array_equal(x, y) for x, y in zip(a.get_weights(), b.get_weights()))
+    assert same(plain.model.encoder, aware.model.encoder)
+    assert not same(plain.model.decoder, aware.model.decoder)
+    assert aware.seconds > plain.seconds
+    assert aware.model.encoder.trainable
 
 
 def test_checkpoints_of_another_recipe_are_refused(tmp_path):

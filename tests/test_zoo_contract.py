@@ -162,6 +162,30 @@ def test_works_at_once_after_load(name):
     assert any((old != new).any() for old, new in zip(before, model.get_weights()))
 
 
+def test_the_shelf_reaches_what_it_is_for():
+    """nll of the VAEs in nats; of the autoencoders PCA's error, and a convolution's worth."""
+    numbers = lambda name: zoo.info(name)["numbers"]
+    assert numbers("conv_vae_mnist")["nll_nats"] <= 82.5
+    assert numbers("dense_vae_mnist")["nll_nats"] <= 85.0
+    dense, conv = numbers("dense_ae_mnist"), numbers("conv_ae_mnist")
+    assert dense["mse"] <= 0.4 * dense["pca_mse"]
+    assert conv["mse"] <= 0.85 * dense["mse"]
+    assert all(zoo.info(name)["parameters"] <= 1_500_000 for name in zoo.names())
+
+
+@each_entry
+def test_a_certificate_is_within_its_limits(name):
+    """float16 costs nothing; int8 a fraction of a nat of a VAE, for a quarter of the weights."""
+    told = zoo.info(name)
+    rows = told["export"]
+    assert abs(rows["float16"]["nats_lost"]) <= 0.01
+    kernels = told["decoder_parameters"]
+    assert rows["int8"]["bytes"] < 1.4 * kernels + 40_000
+    if told["kind"] == "VAE":
+        assert rows["dynamic"]["nats_lost"] <= 0.1
+        assert rows["int8"]["nats_lost"] <= 0.2
+
+
 def _mnist():
     try:
         return data.load("mnist")

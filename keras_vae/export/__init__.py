@@ -1,8 +1,9 @@
 """What leaves the building: SavedModels and quantised TFLite decoders, and proof that they work.
 
 The files, in the order in which they build on each other: artefact, decoder, saved_model,
-rewrite, generator, functions, pruning, quantize, interpreter, verify, certificate, selective,
-search, output_file, tflite, micro, runtimes, c_array.
+rewrite, generator, functions, pruning, fake_quant, quantize, equalise, aware, peephole,
+interpreter, verify, certificate, selective, search, output_file, tflite, micro, runtimes, c_array,
+web_models, web, web_server.
 """
 
 from keras_vae.export.artefact import Artefact
