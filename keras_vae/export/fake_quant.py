@@ -90,7 +90,8 @@ def calibrate(network, marks, inputs, distribution=None):
         for rows, tensor in zip(values, seen):
             rows.append(np.asarray(tensor))
         if distribution is not None:
-            for rows, slope in zip(weights, tape.gradient(score, seen)):
+            slopes = tape.gradient(score, seen, unconnected_gradients="zero")
+            for rows, slope in zip(weights, slopes):
                 rows.append(np.square(np.asarray(slope)))
     for mark, rows, squares in zip(marks, values, weights):
         t = np.concatenate(rows)
