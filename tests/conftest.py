@@ -1,7 +1,9 @@
 """Fixtures that several test files share."""
 
+import importlib.util
 import os
 import shutil
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 if "PYTEST_XDIST_WORKER" in os.environ:  # a thread for each worker: more would wait for each other
@@ -17,6 +19,20 @@ from keras_vae import data
 @pytest.fixture(autouse=True)
 def _same_random_numbers():
     keras.utils.set_random_seed(7)
+
+
+@pytest.fixture(scope="session")
+def benchmark_program():
+    """function (name) -> the program benchmarks/<name>.py as a module."""
+
+    def load(name):
+        path = Path(__file__).parents[1] / "benchmarks" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ The emulated run itself is made on demand: `python benchmarks/aarch64.py FOLDER`
 """
 
 import datetime
-import importlib.util
 import json
 import platform
 import subprocess
@@ -26,12 +25,8 @@ WITHIN_ONE_STEP = 0.99  # of the pixels, likewise
 
 
 @pytest.fixture(scope="module")
-def aarch64():
-    """The program benchmarks/aarch64.py as a module."""
-    spec = importlib.util.spec_from_file_location("aarch64", ROOT / "benchmarks" / "aarch64.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def aarch64(benchmark_program):
+    return benchmark_program("aarch64")
 
 
 @pytest.mark.parametrize("name", zoo.names())

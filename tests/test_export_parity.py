@@ -1,6 +1,5 @@
 """The parity matrix: whole, within its goals or with a reason, and shown as it was recorded."""
 
-import importlib.util
 import json
 import warnings
 from pathlib import Path
@@ -29,12 +28,8 @@ DIFFERS = {
 
 
 @pytest.fixture(scope="module")
-def parity():
-    """The program benchmarks/parity.py as a module."""
-    spec = importlib.util.spec_from_file_location("parity", ROOT / "benchmarks" / "parity.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def parity(benchmark_program):
+    return benchmark_program("parity")
 
 
 @pytest.mark.parametrize("name", zoo.names())
