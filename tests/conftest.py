@@ -9,6 +9,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 if "PYTEST_XDIST_WORKER" in os.environ:  # a thread for each worker: more would wait for each other
     for variable in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
+    # XLA compiles for minutes what the tests run for seconds
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import keras
 import pytest
@@ -19,6 +21,24 @@ from keras_vae import data
 @pytest.fixture(autouse=True)
 def _same_random_numbers():
     keras.utils.set_random_seed(7)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _each_set_is_read_once():
+    """Prepared data sets take seconds to read; what is read is given out read-only."""
+    read, found = data._load_tfds, {}
+
+    def read_once(name, image_shape):
+        key = name, image_shape, os.environ.get("TFDS_DATA_DIR")
+        if key not in found:
+            found[key] = read(name, image_shape)
+            for images, _ in found[key].values():
+                images.setflags(write=False)
+        return found[key]
+
+    data._load_tfds = read_once
+    yield
+    data._load_tfds = read
 
 
 @pytest.fixture(scope="session")

@@ -21,14 +21,19 @@ def _logit(pixels):
 
 
 def logit_step(content):
-    """How far apart the logits are that the integers before the last DEQUANTIZE stand for."""
+    """How far apart the logits are that the integers before the last DEQUANTIZE stand for.
+
+    0 where float32 layers follow: the logits are no integers then.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.Model.GetRootAs(content, 0)
-    graph, step = model.Subgraphs(0), None
+    graph, step = model.Subgraphs(0), 0.0
     for number in range(graph.OperatorsLength()):
         operator = graph.Operators(number)
         code = model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode()
         if code == schema.BuiltinOperator.DEQUANTIZE:
             step = graph.Tensors(operator.Inputs(0)).Quantization().Scale(0)
+        elif code in (schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.FULLY_CONNECTED):
+            step = 0.0
     return step

@@ -13,7 +13,7 @@ from keras_vae.export import fake_quant, quantize
 from keras_vae.export.aware import RoundedDecoder
 from keras_vae.export.fake_quant import FakeQuant, calibrate, marked, round_kernel
 from keras_vae.export.interpreter import run
-from keras_vae.export.rewrite import rewritten
+from keras_vae.export.rewrite import PART, rewritten
 
 
 def steps_of(mark):
@@ -46,6 +46,21 @@ class TestFakeQuant:
         x = codes()
         np.testing.assert_array_equal(mark(x), x)
         np.testing.assert_array_equal(mark.seen, x)
+
+
+def test_two_parts_are_finer_than_one():
+    """Sixteen times as fine, in a file as in the simulation: a code's own rounding is gone."""
+    mark = fake_quant.TwoParts()
+    z = np.linspace(-1.9, 1.9, 1000, dtype="float32")[:, None]
+    np.testing.assert_array_equal(mark(z), np.concatenate([z, 0 * z], axis=1))
+    mark.low, mark.high = -2.0, 2.0
+    first, rest = mark(z).numpy().T
+    step = 4 / fake_quant.LEVELS
+    assert step / 3 < np.abs(first - z[:, 0]).max() <= step / 2 + 1e-3
+    assert np.abs(first + rest / PART - z[:, 0]).max() <= step / 2 / PART + 1e-5
+    for part in (first, rest):  # both fit the same integers
+        np.testing.assert_allclose(part / step, np.round(part / step), atol=1e-3)
+        assert np.abs(part).max() < 2.01
 
 
 @pytest.mark.parametrize("axis", [-1, 0])
@@ -82,6 +97,19 @@ class TestMarked:
         assert dense == 3  # the code, behind the fused ReLU, the output
         assert count(builder="dense_vae", activation="elu") == dense + 1  # before and behind it
         assert count(builder="dense_vae", activation="gated") == 6
+
+    def test_sums_and_a_small_last_convolution_are_float(self):
+        """Marks of one level: the code, two Dense, a block's two convolutions and its input."""
+        options = {"filters": (4,), "residual_blocks": 1, "activation": "elu"}
+        copy, marks = marked(small(**options).decoder)
+        behind = [mark.input._keras_history.operation.name for mark in marks]
+        assert not any(name.startswith("add") for name in behind)
+        assert "conv" in behind[-1]  # which the last sum reads
+        assert behind[-1] != copy.layers[-1].name
+        wide, marks = marked(small(**{**options, "filters": (64,)}).decoder)
+        behind = [mark.input._keras_history.operation.name for mark in marks]
+        assert any(name.startswith("add") for name in behind) is False
+        assert behind[-1].startswith("conv2d_transpose")  # 25 x 64 weights for each channel
 
 
 class TestRanges:
@@ -155,16 +183,16 @@ class TestRanges:
 
 
 @pytest.mark.parametrize(
-    ("builder", "options"),
+    ("builder", "options", "limit"),
     [
-        ("dense_vae", {"activation": "gated"}),
-        ("dense_ae", {}),
-        ("conv_vae", {"residual_blocks": 1, "activation": "elu"}),
-        ("conv_vae", {"residual_blocks": 1, "head_filters": 4}),
+        ("dense_vae", {"activation": "gated"}, 2),
+        ("dense_ae", {}, 2),
+        ("conv_vae", {"head_filters": 4}, 2),
+        ("conv_vae", {"residual_blocks": 1, "activation": "elu"}, 3),  # a float32 end adds them up
     ],
 )
-def test_the_file_computes_the_simulation(builder, options, tmp_path):
-    """Within two steps of the output for nearly all pixels: kernels round where we do."""
+def test_the_file_computes_the_simulation(builder, options, limit, tmp_path):
+    """Within a few steps of the last integers for nearly all pixels: kernels round where we do."""
     model = small(builder, spread=1.5, **options)
     images = pictures(60)
     file = export.tflite(
@@ -175,7 +203,7 @@ def test_the_file_computes_the_simulation(builder, options, tmp_path):
     simulated = RoundedDecoder(network, rewritten(model.decoder))(z).numpy()
     last = [layer for layer in network.layers if isinstance(layer, FakeQuant)][-1]
     steps = np.abs(run(file.path.read_bytes(), z) - simulated) / steps_of(last)
-    assert np.mean(steps < 2.01) > 0.98
+    assert np.mean(steps < limit + 0.01) > 0.98
     assert np.abs(simulated - model.decoder(z)).max() > steps_of(last) / 4  # it does round
 
 

@@ -171,18 +171,17 @@ def test_the_header_says_what_the_file_is(tmp_path):
     header = export.c_array(file, tmp_path / "net.h", name="my_net")
     assert header.ops == file.ops
     source = tmp_path / "facts.cc"
-    source.write_text("""
+    calls = ("FullyConnected", "Logistic", "Reshape", "Dequantize", "Quantize",  # and of the code:
+             "Concatenation", "Div", "Mul", "Round", "Sub")  # fmt: skip
+    methods = "".join(f"  int Add{call}() {{ return calls++, kTfLiteOk; }}\n" for call in calls)
+    source.write_text(
+        """
 #include <cstdio>
 #include <type_traits>
 #include "net.h"
 enum { kTfLiteOk };
 struct Resolver {
-  int AddFullyConnected() { return calls++, kTfLiteOk; }
-  int AddLogistic() { return calls++, kTfLiteOk; }
-  int AddReshape() { return calls++, kTfLiteOk; }
-  int AddDequantize() { return calls++, kTfLiteOk; }
-  int AddQuantize() { return calls++, kTfLiteOk; }
-  int calls = 0;
+METHODS  int calls = 0;
 };
 static_assert(std::is_same<MY_NET_INPUT_0_TYPE, float>::value, "");
 static_assert(std::is_same<MY_NET_OUTPUT_0_TYPE, float>::value, "");
@@ -196,7 +195,8 @@ int main() {
               MY_NET_OUTPUT_COUNT, MY_NET_OUTPUT_0_NAME, out[1], out[2], out[3],
               MY_NET_OUTPUT_0_ELEMENTS, MY_NET_OUTPUT_0_SCALE == 0.0f);
 }
-""")
+""".replace("METHODS", methods)
+    )
     compile_c("g++", "-std=c++17", source, "-o", tmp_path / "facts")
     said = subprocess.run([tmp_path / "facts"], capture_output=True, text=True, check=True).stdout
     assert said == "1 z 3 1 images 10 7 2 140 1"

@@ -3,6 +3,7 @@ import { loadAndCompile, loadLiteRt, supportsFeature, Tensor } from "@litertjs/c
 
 const RECENT = 31; // runs behind the median
 const WARM = 3; // first runs of a model, which also set up buffers, are not timed
+const ENOUGH = 9; // runs before the median is told
 
 /** Name of the wasm build that this browser runs: with relaxed SIMD, or without. */
 export async function runtimeName() {
@@ -68,10 +69,10 @@ export class Network {
     if (this.recent.length > RECENT) this.recent.shift();
   }
 
-  /** Median milliseconds of the recent runs, in and out of LiteRT included; NaN before the first. */
+  /** Median milliseconds of the recent runs, in and out of LiteRT included; NaN while they are few. */
   get milliseconds() {
     const sorted = [...this.recent].sort((a, b) => a - b);
-    return sorted.length ? sorted[sorted.length >> 1] : NaN;
+    return sorted.length >= ENOUGH ? sorted[sorted.length >> 1] : NaN;
   }
 
   delete() {

@@ -5,6 +5,8 @@ import dataclasses
 import json
 from pathlib import Path
 
+import flatbuffers
+
 
 @dataclasses.dataclass(frozen=True)
 class Artefact:
@@ -94,7 +96,10 @@ NOTE = "keras_vae"  # name of the metadata entry in which a file says what it is
 
 
 def with_note(content, note):
-    """The file with a note about itself, a dict of JSON values, that `note_of` reads."""
+    """The file with a note about itself, a dict of JSON values, that `note_of` reads.
+
+    It replaces an older one. The file is written anew, its equal arrays once.
+    """
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
 
@@ -103,10 +108,29 @@ def with_note(content, note):
     buffer.data = list(json.dumps(note).encode())
     entry.name, entry.buffer = NOTE.encode(), len(model.buffers)
     model.buffers.append(buffer)
-    model.metadata = [*(model.metadata or []), entry]
+    others = (other for other in model.metadata or [] if other.name != entry.name)
+    model.metadata = [*others, entry]
     for constant in model.buffers:
         _align(constant)
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    builder = _SharingBuilder(len(content))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+class _SharingBuilder(flatbuffers.Builder):
+    """Writes equal arrays once: int8 has a zero point for each channel, and all of them are 0."""
+
+    def __init__(self, size):
+        super().__init__(size)
+        self.arrays = {}
+
+    def CreateNumpyVector(self, x):  # noqa: N802 - a method of flatbuffers
+        key = x.dtype.str, x.tobytes()
+        if x.dtype == "uint8":  # the constants themselves, which are aligned one by one
+            return super().CreateNumpyVector(x)
+        if key not in self.arrays:
+            self.arrays[key] = super().CreateNumpyVector(x)
+        return self.arrays[key]
 
 
 def _align(constant):

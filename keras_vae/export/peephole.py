@@ -13,8 +13,9 @@ def tidy(content):
 
     - DEQUANTIZE, ELU, QUANTIZE becomes ELU: LiteRT has an int8 kernel (a table of 256 values), and
       the converter does not know it.
-    - LOGISTIC, DEQUANTIZE becomes DEQUANTIZE, LOGISTIC: a probability that is a multiple of 1/256
-      costs nats, and the float32 kernel costs nothing to speak of.
+    - LOGISTIC, DEQUANTIZE becomes DEQUANTIZE, LOGISTIC, and LOGISTIC, QUANTIZE, DEQUANTIZE becomes
+      LOGISTIC: a probability that is a multiple of 1/256 costs nats, and the float32 kernel costs
+      nothing to speak of.
 
     Args:
         content: bytes of the file.
@@ -81,7 +82,8 @@ def _float_logistic(graph):
         chain = [step] if graph.name(step) == "LOGISTIC" else []
         while chain and graph.name(chain[-1]) != "DEQUANTIZE":
             reader = graph.only_reader(chain[-1])
-            if reader is None or graph.name(reader) not in (*MOVES, "DEQUANTIZE"):
+            known = (*MOVES, "DEQUANTIZE", *(["QUANTIZE"] if len(chain) == 1 else []))
+            if reader is None or graph.name(reader) not in known:
                 chain = []
             else:
                 chain.append(reader)
@@ -90,6 +92,16 @@ def _float_logistic(graph):
         tensors = graph.graph.tensors
         *moved, dequantize = chain
         given, last = int(step.inputs[0]), dequantize.outputs
+        if len(moved) > 1 and graph.name(moved[1]) == "QUANTIZE":  # the sigmoid itself is float32
+            quantize = moved.pop(1)
+            if len(moved) > 1:
+                moved[1].inputs[0] = step.outputs[0]
+            moved[-1].outputs = last
+            for earlier in moved[1:-1]:
+                number = int(earlier.outputs[0])
+                tensors[number] = _as_float(tensors[number])
+            graph.remove(quantize, dequantize)
+            continue
         tensors.append(_as_float(tensors[given]))
         dequantize.inputs, dequantize.outputs = [given], [len(tensors) - 1]
         step.inputs, moved[-1].outputs = dequantize.outputs, last

@@ -15,10 +15,11 @@ RANGES = ("likelihood", "min_max")
 def int8_networks(model, images=None, kinds=KINDS, ranges="likelihood"):
     """The networks of a model as an int8 file computes them.
 
-    The kernels from the first layer to the last read and write integers. What lies before (the
-    integers of `generate`) and behind (a sigmoid, for most likelihoods) is no part of a network and
-    stays as it is: in int8 it costs more than it saves, and the means of continuous_bernoulli and
-    discretized_logistic divide by numbers that int8 rounds to zero.
+    The layers with weights read and write integers; see `marking.Marking` for what does not. What
+    lies before a network (the integers of `generate`) and behind it (a sigmoid, for most
+    likelihoods) is no part of it and stays as it is: in int8 it costs more than it saves, and the
+    means of continuous_bernoulli and discretized_logistic divide by numbers that int8 rounds to
+    zero.
 
     Args:
         model, images, kinds, ranges: see `calibrated`.

@@ -3,18 +3,14 @@
 Each rewrite computes the same numbers by the same weights; none touches the network it is given.
 """
 
-import collections
-
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
 
-# What the int8 kernels of LiteRT write, whatever they are given.
-FIXED_RANGE = {
-    keras.activations.sigmoid: (0.0, 255 / 256),
-    keras.activations.tanh: (-1.0, 127 / 128),
-}
+from keras_vae.export.marking import Marking, readers
+
+PART = 16  # what rounding leaves of a code is rounded again, so many times finer
 
 
 def served(network, kept=None):
@@ -47,8 +43,8 @@ def rewritten(network, kept=None, mark=None):
     Args:
         network: functional keras.Model with one input.
         kept: indices of the input's last axis that the copy takes, or None for all.
-        mark: function, range or None -> keras layer: one is put behind the input, and behind each
-            tensor that an int8 kernel would write (over the given range, if any); or None.
+        mark: function that makes the layers which are put where int8 kernels read and write, see
+            `marking.Marking`; or None.
 
     Returns:
         functional keras.Model.
@@ -58,28 +54,29 @@ def rewritten(network, kept=None, mark=None):
     """
     width = network.input_shape[-1] if kept is None else len(kept)
     inputs = keras.Input((*network.input_shape[1:-1], width))
-    first = readers(network)[id(network.input)] if kept is not None else []
-    for layer in first:
-        if type(layer) is not layers.Dense:
-            raise ValueError(
-                "Latents can be left out of a decoder whose first layer is Dense; this one starts "
-                f"with {type(layer).__name__}. Export it with min_rate=None."
-            )
-    marking = None if mark is None else _Marking(network, inputs, mark)
+    first = readers(network)[id(network.input)]
+    other = next((layer for layer in first if type(layer) is not layers.Dense), None)
+    if kept is not None and other is not None:
+        raise ValueError(
+            "Latents can be left out of a decoder whose first layer is Dense; this one starts "
+            f"with {type(other).__name__}. Export it with min_rate=None."
+        )
+    two_parts = mark is not None and other is None and len(network.input_shape) == 2
+    marking = None if mark is None else Marking(network, inputs, mark, two_parts)
 
     def copy(layer):
         kind = type(layer)
         config = {**layer.get_config(), "dtype": "float32"}
         if kind is layers.Conv2DTranspose and SubPixelConv.covers(layer):
             kind = SubPixelConv
-        elif layer in first:
-            kind = NarrowDense
+        elif layer in first and (two_parts or kept is not None):
+            kind = FirstDense
         try:
             made = kind.from_config(config)
         except (TypeError, ValueError):  # a Lambda, say; it computes the same in either network
             return layer
-        if kind is NarrowDense:
-            made.total, made.kept = layer.kernel.shape[0], tuple(kept)
+        if kind is FirstDense:
+            made.total, made.kept = layer.kernel.shape[0], kept
         if marking is not None:
             marking.split(made)
         return made
@@ -108,76 +105,13 @@ def copy_weights(source, target):
             layer.set_weights([np.asarray(weight, "float32") for weight in weights])
 
 
-class _Marking:
-    """Calls the layers of a copy, with marks where an int8 kernel reads or writes."""
+class FirstDense(layers.Dense):
+    """Dense over some of the codes, and over codes in two parts (`fake_quant.TwoParts`).
 
-    same_range = (  # of the output as of the input: nothing new to round
-        layers.Reshape,
-        layers.Flatten,
-        layers.Permute,
-        layers.Cropping2D,
-        layers.ZeroPadding2D,
-        layers.UpSampling2D,
-        layers.MaxPooling2D,
-        layers.Dropout,
-        keras.Model,  # its last layer has been marked
-    )
-
-    def __init__(self, network, inputs, mark):
-        self.mark, self.inputs, self.marked = mark, inputs, mark()(inputs)
-        self.activations = {}
-        self.fused = {
-            operation.name
-            for operation in network.operations
-            for found in [readers(network)[id(_output(operation))]]
-            if len(found) == 1 and _fuses(found[0])
-        }
-
-    def split(self, layer):
-        """Takes an activation off a layer whose kernel does not compute it."""
-        activation = getattr(layer, "activation", None)
-        if isinstance(layer, layers.Activation) or activation is None:
-            return
-        if activation not in (keras.activations.linear, keras.activations.relu):
-            self.activations[id(layer)] = layers.Activation(activation)
-            layer.activation = keras.activations.linear
-
-    def __call__(self, layer, *args, **kwargs):
-        args = [self.marked if argument is self.inputs else argument for argument in args]
-        x = layer(*args, **kwargs)
-        if isinstance(layer, self.same_range) or layer.name in self.fused:
-            return x
-        if id(layer) in self.activations:
-            x = self.mark()(x)
-            layer = self.activations[id(layer)]
-            x = layer(x)
-        return self.mark(FIXED_RANGE.get(getattr(layer, "activation", None)))(x)
-
-
-def readers(network):
-    """id of a tensor -> the operations of the network that read it."""
-    found = collections.defaultdict(list)
-    for operation in network.operations:
-        if not isinstance(operation, layers.InputLayer):
-            for tensor in keras.tree.flatten(operation.input):
-                found[id(tensor)].append(operation)
-    return found
-
-
-def _fuses(layer):
-    """Whether LiteRT computes the layer within the convolution before it."""
-    is_relu = getattr(layer, "activation", None) is keras.activations.relu
-    is_relu = is_relu and isinstance(layer, layers.Activation)
-    return is_relu or isinstance(layer, (layers.ReLU, layers.BatchNormalization))
-
-
-def _output(operation):
-    output = operation.output
-    return output[0] if isinstance(output, (list, tuple)) else output
-
-
-class NarrowDense(layers.Dense):
-    """Dense over some rows of its kernel: the inputs that are left out are 0."""
+    Attributes:
+        total: rows of its kernel.
+        kept: indices of the rows whose inputs are given, the others being 0; or None for all.
+    """
 
     total, kept = None, None
 
@@ -186,7 +120,11 @@ class NarrowDense(layers.Dense):
         self.input_spec = None  # it names the width that is no longer given
 
     def call(self, x):
-        kernel = tf.gather(tf.convert_to_tensor(self.kernel), self.kept, axis=0)
+        kernel = tf.convert_to_tensor(self.kernel)
+        if self.kept is not None:
+            kernel = tf.gather(kernel, self.kept, axis=0)
+        if x.shape[-1] == 2 * kernel.shape[0]:
+            kernel = tf.concat([kernel, kernel / PART], axis=0)
         x = tf.matmul(x, kernel)
         if self.use_bias:
             x = tf.nn.bias_add(x, tf.convert_to_tensor(self.bias))
