@@ -106,9 +106,9 @@ class TestMarked:
         assert not any(name.startswith("add") for name in behind)
         assert "conv" in behind[-1]  # which the last sum reads
         assert behind[-1] != copy.layers[-1].name
-        wide, marks = marked(small(**{**options, "filters": (64,)}).decoder)
+        _, marks = marked(small(**{**options, "filters": (64,)}).decoder)
         behind = [mark.input._keras_history.operation.name for mark in marks]
-        assert any(name.startswith("add") for name in behind) is False
+        assert not any(name.startswith("add") for name in behind)
         assert behind[-1].startswith("conv2d_transpose")  # 25 x 64 weights for each channel
 
 

@@ -67,7 +67,7 @@ def marked(network, kept=None):
         kept: see `rewrite.rewritten`.
 
     Returns:
-        the copy and its marks, FakeQuant or TwoParts, in the order of the computation, without ranges.
+        the copy and its marks (FakeQuant, TwoParts) in the order of the computation, no ranges yet.
     """
     found = []
 
