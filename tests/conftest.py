@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -14,8 +15,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a thread for each worker: more would 
 
 import keras
 import pytest
+import tensorflow as tf
 
 from keras_vae import data
+
+# Most graphs of the tests run once or twice: optimising them takes longer than running them. The
+# demo, the notebook, the programs and the command run in processes of their own, with all of it.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+gc.freeze()  # what was imported stays: the collector need not look at it
+gc.set_threshold(100_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)

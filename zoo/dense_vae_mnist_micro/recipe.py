@@ -1,7 +1,7 @@
 """Fully connected VAE on dynamically binarised MNIST whose decoder fits a microcontroller.
 
 The encoder, 784-500-250, may be large: it stays here. The decoder is 16-64-42-784, for 64 KiB of
-flash in int8. More output channels would cost more than more weights: each has 24 bytes of scales.
+flash in int8. More output channels would cost more than more weights: each has its scales.
 
 Command: keras-vae train dense_vae_mnist_micro --output runs/dense_vae_mnist_micro
 Cost: 19 minutes on one processor of a busy machine.
