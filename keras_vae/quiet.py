@@ -1,6 +1,8 @@
 """Keeps what compilers print off the terminal, unless something goes wrong."""
 
 import contextlib
+import itertools
+import logging
 import os
 import sys
 import tempfile
@@ -19,7 +21,7 @@ def quiet():
         function () -> str, what was swallowed so far.
     """
     with tempfile.TemporaryFile() as sink, contextlib.ExitStack() as streams:
-        saved = []
+        saved, usual = [], sys.stderr
         _flush()
         text = streams.enter_context(os.fdopen(os.dup(sink.fileno()), "w"))
         try:
@@ -33,14 +35,24 @@ def quiet():
                 warnings.simplefilter("ignore")
                 yield lambda: _so_far(sink)
         except Exception:
+            _release(text, usual)
             streams.close()
             _restore(saved)
             sink.seek(0)
             sys.stderr.write(sink.read().decode(errors="replace"))
             raise
         finally:
+            _release(text, usual)
             streams.close()
             _restore(saved)
+
+
+def _release(text, usual):
+    """Gives the handlers that the block made, TensorFlow's among them, the usual stream."""
+    loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
+    for handler in itertools.chain(*(getattr(logger, "handlers", ()) for logger in loggers)):
+        if getattr(handler, "stream", None) is text:
+            handler.setStream(usual)
 
 
 def _restore(saved):

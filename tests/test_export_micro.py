@@ -209,6 +209,11 @@ def test_the_micro_entries_fit(name, tmp_path):
     header = export.c_array(file, tmp_path / "decoder.h")
     assert header.flash_bytes <= FLASH
     assert header.arena_bytes <= ARENA
+    nll = zoo.info(name)["numbers"]["nll_nats"]
+    page = (PROGRAMS / "README.md").read_text(encoding="utf-8")
+    told = next(line for line in page.splitlines() if line.startswith(f"| `{name}`"))
+    numbers = [float(cell.replace(",", "")) for cell in told.split("|")[2:5]]
+    assert numbers == pytest.approx([nll, header.flash_bytes, header.arena_bytes], rel=0.02)
 
 
 def test_errors_name_the_remedy(tmp_path):
