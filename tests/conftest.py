@@ -31,6 +31,14 @@ def _same_random_numbers():
     keras.utils.set_random_seed(7)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _what_a_file_leaves_behind_stays():
+    """TensorFlow's converter collects garbage each time: it need not look at what is old."""
+    yield
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _each_set_is_read_once():
     """Prepared data sets take seconds to read; what is read is given out read-only."""

@@ -25,9 +25,13 @@ def test_both_descriptors_and_streams_are_swallowed(capfd):
 
 
 def test_what_was_said_is_shown_with_the_error(capfd):
-    with pytest.raises(RuntimeError), quiet():
-        os.write(2, b"the reason\n")
-        raise RuntimeError
+    def fails():
+        with quiet():
+            os.write(2, b"the reason\n")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails()
     assert capfd.readouterr().err == "the reason\n"
 
 

@@ -1,7 +1,7 @@
-"""Convolutional VAE on dynamically binarised MNIST whose decoder fits a microcontroller, int8-aware.
+"""Convolutional VAE on dynamically binarised MNIST whose decoder fits a microcontroller.
 
 The decoder, one residual block at 4x4, 7x7 and 14x14, takes less than 64 KiB of flash in int8 and
-32 KiB of memory; its activations are ReLU, which int8 has and ELU is not.
+32 KiB of memory; its activations are ReLU, and it is int8-aware.
 
 Command: keras-vae train conv_vae_mnist_micro --output runs/conv_vae_mnist_micro
 Cost: 27 minutes on one processor of a busy machine.
