@@ -12,7 +12,7 @@ import typer
 
 from keras_vae import terminal
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's notes are not the user's
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes are not the user's
 
 app = typer.Typer(
     help="Small autoencoders and VAEs: pretrained, measured, exported to TFLite.",

@@ -5,7 +5,6 @@ from pathlib import Path
 import keras
 
 from keras_vae import callbacks, data, export, models, plot, zoo
-from keras_vae.quiet import quiet
 
 PRETRAINED = "conv_vae_mnist"
 EPOCHS = 30
@@ -26,9 +25,7 @@ def run(output):
     _train_and_draw(output)
     _say(f"2. {PRETRAINED} from the zoo generates")
     model = zoo.load(PRETRAINED)
-    with quiet():  # TensorFlow's optimiser of graphs reports what it leaves as it is
-        images = model.sample(64, seed=7)
-    plot.save(plot.grid(images, scale=2), output / "mnist_samples.png")
+    plot.save(plot.grid(model.sample(64, seed=7), scale=2), output / "mnist_samples.png")
     _say("3. Its decoder leaves the building; each exported file is run and compared with Keras")
     return _export(model, output)
 
@@ -54,8 +51,7 @@ def _train_and_draw(output):
 def _export(model, output):
     folder = output / "saved_model"
     export.saved_model(model, folder)
-    with quiet():
-        rows = [export.verify(folder, model)]
+    rows = [export.verify(folder, model)]
     for quantize in export.QUANTIZE:
         path = output / f"decoder_{quantize or 'float32'}.tflite"
         export.tflite(model, path, quantize)

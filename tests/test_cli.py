@@ -1,8 +1,12 @@
 """Each verb, run as a user runs it: results, exit status, --json and --help."""
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -183,3 +187,17 @@ def test_an_interrupted_train_goes_on(tmp_path, monkeypatch):
     metadata = training.train(chosen, folder, verbose=0)
     assert metadata["training"]["seconds"] == pytest.approx(before, abs=0.06)  # nothing was redone
     shutil.rmtree(folder)
+
+
+def test_the_terminal_is_the_users(tmp_path):
+    """In a process of its own, as it is installed: TensorFlow's notes and errors stay away."""
+    command = Path(sys.executable).with_name("keras-vae")
+    if not command.is_file():
+        pytest.skip(f"the package is not installed beside {sys.executable}")
+    words = [command, "generate", "conv_vae_mnist", "--count", "1", "--output", "one.png"]
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(
+        words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert "one.png" in done.stdout
+    assert done.stderr == ""
