@@ -14,7 +14,7 @@ VERSION = next(
 )
 TEST = [
     "pytest>=8",
-    "pytest-xdist>=3",  # one test process for each of two processors
+    "pytest-xdist>=3.7",  # one test process for each of two processors
     "nbclient>=0.8",
     "nbformat>=5",
     "ipykernel>=6",

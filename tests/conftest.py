@@ -6,28 +6,60 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-if "PYTEST_XDIST_WORKER" in os.environ:  # a thread for each worker: more would wait for each other
+IN_A_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if IN_A_WORKER:  # a thread for each worker: more would wait for each other
     for variable in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
     # XLA compiles for minutes what the tests run for seconds
     os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
-import keras
-import pytest
-import tensorflow as tf
+# The files that take longest are the first, or one worker would wait for the other at the end.
+LONGEST = (
+    "test_zoo_rebuild.py",
+    "test_models_contract.py",
+    "test_export_zoo.py",
+    "test_models.py",
+    "test_zoo_contract.py",
+    "test_cli.py",
+    "test_notebook.py",
+    "test_export_functions.py",
+    "test_data.py",
+    "test_export_tflite.py",
+    "test_export_aware.py",
+    "test_demo.py",
+)
 
-from keras_vae import data
 
-# Most graphs of the tests run once or twice: optimising them takes longer than running them. The
-# demo, the notebook, the programs and the command run in processes of their own, with all of it.
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-gc.freeze()  # what was imported stays: the collector need not look at it
-gc.set_threshold(100_000, 20, 50)
+def pytest_configure(config):
+    """TensorFlow as the tests need it; the process that only hands them out does without it."""
+    if getattr(config.option, "numprocesses", None) and not IN_A_WORKER:
+        return
+    import tensorflow as tf
+
+    # Most graphs of the tests run once or twice: optimising them takes longer than running them.
+    # The demo, the notebook, the programs and the command run in processes of their own, with all
+    # of it.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    (processor,) = tf.config.list_physical_devices("CPU")
+    two = [tf.config.LogicalDeviceConfiguration()] * 2  # for the tests of replicas
+    tf.config.set_logical_device_configuration(processor, two)
+
+
+def pytest_collection_modifyitems(items):
+    """After the import of all test files, and before the first test."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))
+    gc.freeze()  # what was imported stays: the collector need not look at it
+    gc.set_threshold(100_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)
 def _same_random_numbers():
+    import keras
+
     keras.utils.set_random_seed(7)
 
 
@@ -35,13 +67,14 @@ def _same_random_numbers():
 def _what_a_file_leaves_behind_stays():
     """TensorFlow's converter collects garbage each time: it need not look at what is old."""
     yield
-    gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _each_set_is_read_once():
     """Prepared data sets take seconds to read; what is read is given out read-only."""
+    from keras_vae import data
+
     read, found = data._load_tfds, {}
 
     def read_once(name, image_shape):
@@ -74,18 +107,24 @@ def benchmark_program():
 @pytest.fixture(scope="session")
 def digits():
     """The embedded data set: real 8x8 digits, 1,297 / 200 / 300."""
+    from keras_vae import data
+
     return data.load("digits")
 
 
 @pytest.fixture(scope="session")
 def grey(digits):
     """(64, 8, 8, 1) float32 grey digits in [0, 1]."""
+    from keras_vae import data
+
     return data.pixels(digits.train)[:64]
 
 
 @pytest.fixture(scope="session")
 def binary(digits):
     """(64, 8, 8, 1) float32 digits of 0 and 1."""
+    from keras_vae import data
+
     return data.pixels(digits.train, binarize="dynamic")[:64]
 
 
@@ -104,6 +143,8 @@ def browser():
 @pytest.fixture
 def set_policy():
     """Sets the global dtype policy, and takes it back after the test."""
+    import keras
+
     before = keras.config.dtype_policy()
     yield keras.config.set_dtype_policy
     keras.config.set_dtype_policy(before)

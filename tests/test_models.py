@@ -1,22 +1,15 @@
 """The steps: nats per image whatever the batch, refusals before the first step, seams."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-import keras_vae
 from keras_vae import models, objectives
 from keras_vae.distributions import likelihoods, priors
 
 tfd = tfp.distributions
-ROOT = Path(keras_vae.__file__).parent.parent
 
 
 def dense_vae(**options):
@@ -152,69 +145,6 @@ def test_regularisation_reaches_the_gradient(grey):
     before = np.linalg.norm(layer.kernel)
     ae.fit(grey, epochs=15, batch_size=16, verbose=0)
     assert np.linalg.norm(layer.kernel) < 0.5 * before
-
-
-TWO_DEVICES = """
-import numpy as np, keras, tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-two = [tf.config.LogicalDeviceConfiguration()] * 2
-tf.config.set_logical_device_configuration(cpu, two)
-from keras_vae import data, models
-from keras_vae.distributions import likelihoods
-
-images = data.pixels(data.load("digits").train)[:37]
-
-def make():
-    keras.utils.set_random_seed(3)
-    encoder = keras.Sequential([
-        keras.Input((8, 8, 1)), keras.layers.Flatten(),
-        keras.layers.Dense(3, kernel_regularizer=keras.regularizers.L2(0.1))])
-    decoder = models.dense_ae((8, 8, 1), 3, hidden_units=(16,)).decoder
-    model = models.Autoencoder(encoder, decoder, likelihood=likelihoods.Normal(scale=0.3))
-    model.compile(optimizer=keras.optimizers.SGD(1e-3))
-    return model
-
-def run(batch_size):
-    model = make()
-    history = model.fit(images, batch_size=batch_size, shuffle=False, epochs=2, verbose=0).history
-    numbers = model.evaluate(images, batch_size=batch_size, verbose=0, return_dict=True)
-    return model.get_weights(), history, numbers
-
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])  # two of them share op keys
-for batch_size in (12, 37):  # the last batch of one image leaves a replica without any
-    alone = run(batch_size)
-    with strategy.scope():
-        together = run(batch_size)
-    for mine, theirs in zip(alone[0], together[0]):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
-    for mine, theirs in zip(alone[1:], together[1:]):
-        assert mine.keys() == theirs.keys()
-        for name in mine:
-            np.testing.assert_allclose(mine[name], theirs[name], rtol=1e-4, err_msg=name)
-
-with strategy.scope():
-    vae = models.conv_vae((8, 8, 1), 3, filters=(4, 6), hidden_units=8)
-    vae.compile()
-binary = np.round(images)[:37]  # a last batch of one image, also for convolutions
-history = vae.fit(binary, validation_data=binary, batch_size=12, verbose=0).history
-assert np.isfinite([value for values in history.values() for value in values]).all()
-gap = history["elbo"][0] + history["distortion"][0] + history["rate"][0]
-assert abs(gap) < 1e-3, gap
-print("equal")
-"""
-
-
-def test_two_replicas_give_the_trackers_and_weights_of_one():
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", TWO_DEVICES],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "equal" in done.stdout
 
 
 # ---- refused before the first step ------------------------------------------------------------
