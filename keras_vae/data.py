@@ -239,9 +239,9 @@ def _image_key(tfds, builder):
 
 def _read(tfds, builder, split, image_key, image_shape):
     """(N, H, W, C) uint8 images and (N,) labels or None, in tfds's own fixed order."""
-    dataset = builder.as_dataset(
-        split=split, read_config=tfds.ReadConfig(interleave_cycle_length=1), shuffle_files=False
-    )
+    # one file after the other, and no thread between the images: they are read once
+    options = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False, skip_prefetch=True)
+    dataset = builder.as_dataset(split=split, read_config=options, shuffle_files=False)
     features = builder.info.features
     has_label = "label" in features and isinstance(features["label"], tfds.features.ClassLabel)
     shape = features[image_key].shape

@@ -46,14 +46,33 @@ def pytest_configure(config):
     (processor,) = tf.config.list_physical_devices("CPU")
     two = [tf.config.LogicalDeviceConfiguration()] * 2  # for the tests of replicas
     tf.config.set_logical_device_configuration(processor, two)
+    _without_autotune(tf.data.Options)
+
+
+def _without_autotune(options):
+    """Its thread lets the end of each epoch wait for up to a tenth of a second."""
+    make = options.__init__
+
+    def __init__(self):  # noqa: N807
+        make(self)
+        self.autotune.enabled = False
+
+    options.__init__ = __init__
 
 
 def pytest_collection_modifyitems(items):
     """After the import of all test files, and before the first test."""
     place = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))
-    gc.freeze()  # what was imported stays: the collector need not look at it
     gc.set_threshold(100_000, 20, 50)
+    gc.callbacks.append(_what_was_looked_at_stays)
+    gc.collect()
+
+
+def _what_was_looked_at_stays(phase, info):
+    """TensorFlow's converter collects garbage each time: of what is new alone, or it takes long."""
+    if phase == "stop" and info["generation"] == 2:
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +84,6 @@ def _same_random_numbers():
 
 @pytest.fixture(autouse=True, scope="module")
 def _what_a_file_leaves_behind_stays():
-    """TensorFlow's converter collects garbage each time: it need not look at what is old."""
     yield
     gc.freeze()
 

@@ -26,6 +26,11 @@ def make(builder, compiled=True, optimizer=None, **options):
     return model
 
 
+def plain():
+    """The smallest step: for what is the same with any optimizer."""
+    return keras.optimizers.SGD(1e-3)
+
+
 def test_small_models_are_all_the_builders():
     assert sorted(SMALL) == sorted(models.BUILDERS)
 
@@ -37,7 +42,7 @@ def builder(request):
 
 @functools.cache
 def compiled_once(builder):
-    return make(builder, optimizer=keras.optimizers.SGD(1e-3))
+    return make(builder, optimizer=plain())
 
 
 @pytest.fixture
@@ -255,7 +260,7 @@ def test_keras_export_serves_reconstructions(builder, binary, tmp_path):
     ids=str,
 )
 def test_compile_options(builder, options, binary):
-    model = make(builder, **options)
+    model = make(builder, optimizer=plain(), **options)
     history = model.fit(binary, batch_size=8, epochs=2, validation_data=binary, verbose=0).history
     assert set(history) == {f"{v}{n}" for v in ("", "val_") for n in model.tracked}
     assert np.isfinite([values for values in history.values()]).all()
@@ -265,7 +270,7 @@ def test_compile_options(builder, options, binary):
 @pytest.mark.parametrize("name", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision(builder, name, binary, set_policy):
     set_policy(name)
-    model = make(builder)
+    model = make(builder, optimizer=plain())
     assert model.encoder.layers[-2].compute_dtype == name.removeprefix("mixed_")
     assert model.encoder.output.dtype == model.decoder.output.dtype == "float32"
     assert all(v.dtype == "float32" for v in model.trainable_variables)
@@ -282,7 +287,7 @@ def test_mixed_precision(builder, name, binary, set_policy):
 
 
 def test_keras_callbacks_work(builder, binary, tmp_path):
-    model = make(builder)
+    model = make(builder, optimizer=plain())
     best = tmp_path / "best.keras"
     history = model.fit(
         binary,
@@ -302,7 +307,7 @@ def test_keras_callbacks_work(builder, binary, tmp_path):
 
 @pytest.mark.parametrize("builder", ["dense_ae", "conv_vae"])
 def test_tensorboard_writes(builder, binary, tmp_path):
-    model = make(builder)
+    model = make(builder, optimizer=plain())
     board = keras.callbacks.TensorBoard(tmp_path, histogram_freq=1)
     model.fit(binary, validation_data=binary, verbose=0, callbacks=[board])
     for part in ("train", "validation"):
