@@ -50,7 +50,7 @@ def pytest_configure(config):
 
 
 def _without_autotune(options):
-    """Its thread lets the end of each epoch wait for up to a tenth of a second."""
+    """Data sets tune nothing: the thread of it lets each epoch end up to 0.1 s late."""
     make = options.__init__
 
     def __init__(self):  # noqa: N807

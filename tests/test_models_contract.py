@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_vae import data, models
+from keras_vae import models
 
 SMALL = {
     "dense_ae": {"hidden_units": (16,)},
@@ -51,12 +51,19 @@ def model(builder):
     return compiled_once(builder)
 
 
-@functools.cache
-def trained_once(builder):
-    """(model, its losses): with Adam, 8 epochs of 4 steps. For checks that leave it as it is."""
-    model = make(builder, optimizer=keras.optimizers.Adam(1e-2))
-    images = data.pixels(data.load("digits").train, binarize="dynamic")[:64]
-    return model, model.fit(images, epochs=8, batch_size=16, verbose=0).history["loss"]
+@pytest.fixture(scope="module")
+def trained_once(binary):
+    """function (builder) -> (model, its losses): with Adam, 8 epochs of 4 steps.
+
+    One of each builder, for checks that leave it as it is.
+    """
+
+    @functools.cache
+    def train(builder):
+        model = make(builder, optimizer=keras.optimizers.Adam(1e-2))
+        return model, model.fit(binary, epochs=8, batch_size=16, verbose=0).history["loss"]
+
+    return train
 
 
 class Pairs(keras.utils.PyDataset):
@@ -155,7 +162,7 @@ def test_generator_trains(model, binary):
     assert np.isfinite(history["loss"][0])
 
 
-def test_fit_lowers_the_loss(builder):
+def test_fit_lowers_the_loss(builder, trained_once):
     _, loss = trained_once(builder)
     assert loss[-1] < loss[0]
 
@@ -206,7 +213,7 @@ def same_weights(one, other):
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_saved_model_goes_on_training(builder, binary, tmp_path):
+def test_saved_model_goes_on_training(builder, trained_once, binary, tmp_path):
     model, _ = trained_once(builder)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
@@ -228,7 +235,7 @@ def test_model_saved_without_compile_loads(builder, binary, tmp_path):
     np.testing.assert_allclose(again.reconstruct(binary), model.reconstruct(binary), atol=1e-6)
 
 
-def test_weights_move_to_a_fresh_model(builder, binary, tmp_path):
+def test_weights_move_to_a_fresh_model(builder, trained_once, binary, tmp_path):
     model, other = trained_once(builder)[0], make(builder)
     model.save_weights(tmp_path / "m.weights.h5")
     other.load_weights(tmp_path / "m.weights.h5")

@@ -85,11 +85,12 @@ def decode(model, z, latents=None):
         whole = np.zeros((len(z), model.latent_dim), "float32")
         whole[:, latents] = z
         z = whole
-    if in_float32(model.decoder) is model.decoder:
-        return model.decode(z)
-    function = decode_function(model)
-    parts = [function(tf.constant(z[i : i + 256], tf.float32)) for i in range(0, len(z), 256)]
-    return np.concatenate([np.asarray(part) for part in parts])
+    network = in_float32(model.decoder)
+    if network is model.decoder:
+        return model.decode(z)  # traced once for all calls
+    inputs = [tf.constant(z[i : i + 256], tf.float32) for i in range(0, len(z), 256)]
+    mean = model.likelihood_family.mean
+    return np.concatenate([np.asarray(mean(network(x, training=False))) for x in inputs])
 
 
 def as_pixels(model, images, output):
