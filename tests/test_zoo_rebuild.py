@@ -5,6 +5,7 @@ import pytest
 
 from keras_vae import entry, recipe, zoo
 
+pytestmark = pytest.mark.shelf
 DIGITS = ["dense_ae_digits", "conv_ae_digits", "dense_vae_digits", "conv_vae_digits"]
 
 
