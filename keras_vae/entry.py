@@ -1,4 +1,4 @@
-"""One folder of the shelf: its seven files, how they are written and how they are checked."""
+"""One folder of the shelf: its eight files, how they are written and how they are checked."""
 
 import hashlib
 import importlib.metadata
@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_vae import __version__, card, data, models, plot, recipe
+from keras_vae import __version__, card, data, examples, models, plot, recipe
 
 FILES = (
     "recipe.py",
@@ -20,10 +20,12 @@ FILES = (
     "model.weights.h5",
     "metadata.json",
     "golden.npz",
+    examples.FILE,
     "README.md",
     "samples.png",
 )
-HASHED = ("config.json", "model.weights.h5", "golden.npz", "README.md", "samples.png")
+HASHED = tuple(file for file in FILES if file not in ("recipe.py", "metadata.json"))
+LATER = (examples.FILE,)  # an entry may be older than these, and then does not name them
 GOLDEN_CODES = 8
 
 
@@ -35,10 +37,11 @@ def check(folder):
         f"`keras-vae train {folder.name} --output DIR`."
     )
     published = metadata(folder)
-    for file in FILES:
+    files = files_of(published)
+    for file in files:
         if not (folder / file).is_file():
             raise FileNotFoundError(f"{str(folder / file)!r} is missing. {remedy}")
-    for file in HASHED:
+    for file in [file for file in HASHED if file in files]:
         if _sha256(folder / file) != published.get("sha256", {}).get(file):
             raise ValueError(
                 f"{str(folder / file)!r} is not the published file: its SHA-256 differs from the "
@@ -49,6 +52,11 @@ def check(folder):
             f"The card {str(folder / 'README.md')!r} disagrees with metadata.json: one of them "
             f"was changed alone. {remedy}"
         )
+
+
+def files_of(published):
+    """The files that an entry with this metadata has: all, or all but those made since."""
+    return [f for f in FILES if f not in LATER or f in published.get("sha256", {})]
 
 
 def check_target(folder):
@@ -78,7 +86,7 @@ def build(folder):
 
 
 def write(run, folder, recipe_file):
-    """Writes the seven files of a finished run into an empty folder.
+    """Writes the eight files of a finished run into an empty folder.
 
     Args:
         run: recipe.Run.
@@ -107,6 +115,8 @@ def write(run, folder, recipe_file):
     fresh.save_weights(folder / "model.weights.h5")
     z = _codes(run, GOLDEN_CODES, seed=7)
     np.savez_compressed(folder / "golden.npz", z=z, pixels=fresh.decode(z))
+    test, done = run.data.test, run.recipe
+    examples.write(folder, examples.make(fresh, test, done.binarize, done.seed))
     plot.save(_picture(run), folder / "samples.png")
     described = _describe(run)
     (folder / "README.md").write_text(card.render(described), encoding="utf-8")
@@ -126,9 +136,9 @@ def record(folder, key, value):
     check(folder)
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        for file in FILES:
-            shutil.copyfile(folder / file, aside / file)
         described = {**metadata(folder), key: value}
+        for file in files_of(described):
+            shutil.copyfile(folder / file, aside / file)
         (aside / "README.md").write_text(card.render(described), encoding="utf-8")
         described["sha256"]["README.md"] = _sha256(aside / "README.md")
         _write_json(aside / "metadata.json", described)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_vae import card, entry
+from keras_vae import examples as entry_examples
 from keras_vae.choice import unknown
 
 
@@ -86,6 +87,15 @@ def golden(name):
     """
     with np.load(locate(name) / "golden.npz") as arrays:
         return arrays["z"], arrays["pixels"]
+
+
+def examples(name):
+    """Codes and images of an entry's test data, with their labels: `keras_vae.examples` lists them.
+
+    Returns:
+        dict of arrays, or None: the entry was published before it had examples.
+    """
+    return entry_examples.read(locate(name))
 
 
 def publish(run, folder, recipe_file=None):

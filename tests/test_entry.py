@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_vae import card, data, entry, models, objectives, recipe, zoo
+from keras_vae import card, data, entry, examples, models, objectives, recipe, zoo
 from keras_vae.distributions import likelihoods
 
 SMALL = {"latent_dim": 2, "hidden_units": (8,)}
@@ -36,8 +36,20 @@ def untrained_run(builder, arguments, images=60, **fields):
 
 
 class TestWhatIsWritten:
-    def test_exactly_the_seven_files(self, tiny_entry):
+    def test_exactly_the_files_of_an_entry(self, tiny_entry):
         assert sorted(path.name for path in tiny_entry.iterdir()) == sorted(entry.FILES)
+
+    def test_examples_are_test_images_and_their_codes(self, tiny_entry, digits):
+        found, model = zoo.examples(tiny_entry), zoo.load(tiny_entry)
+        assert found["codes"].shape == (300, 3)
+        assert found["codes"].dtype == np.float16
+        np.testing.assert_array_equal(found["labels"], digits.test.labels)
+        expected = model.encode(data.pixels(digits.test, "dynamic"))
+        np.testing.assert_allclose(found["codes"], expected, rtol=2e-3, atol=1e-4)
+        assert (found["images"].shape, found["images"].dtype) == ((12, 8, 8, 1), np.uint8)
+        assert set(found["image_labels"].tolist()) == set(range(10))
+        codes = model.encode(found["images"].astype("float32") / 255)
+        np.testing.assert_allclose(found["image_codes"], codes, atol=1e-5)
 
     def test_config_binds_every_default(self, tiny_entry):
         config = json.loads((tiny_entry / "config.json").read_text())
@@ -180,6 +192,16 @@ class TestInstances:
 
 
 class TestCheck:
+    def test_an_entry_from_before_the_examples_loads(self, entry_copy):
+        told = entry.metadata(entry_copy)
+        del told["sha256"][examples.FILE]
+        (entry_copy / "metadata.json").write_text(json.dumps(told))
+        (entry_copy / examples.FILE).unlink()
+        zoo.load(entry_copy)
+        assert zoo.examples(entry_copy) is None
+        entry.record(entry_copy, "note", "measured later")
+        entry.check(entry_copy)
+
     def test_an_untouched_entry_passes(self, tiny_entry):
         entry.check(tiny_entry)
 

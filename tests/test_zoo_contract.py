@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from keras_vae import card, data, entry, evaluate, models, recipe, zoo
+from keras_vae import card, data, entry, evaluate, examples, models, recipe, zoo
 
 NAMES = zoo.names()
 DIGITS = ["conv_ae_digits", "conv_vae_digits", "dense_ae_digits", "dense_vae_digits"]
@@ -52,7 +52,7 @@ def test_its_table_is_that_of_the_metadata():
 
 
 @each_entry
-def test_exactly_the_seven_files(name):
+def test_exactly_the_files_of_an_entry(name):
     files = sorted(path.name for path in (zoo.shelf() / name).iterdir())
     assert [file for file in files if file != "__pycache__"] == sorted(entry.FILES)
 
@@ -71,6 +71,20 @@ def test_files_and_card_are_the_published_ones(name):
     page = (zoo.shelf() / name / "README.md").read_text(encoding="utf-8")
     assert card.digest(zoo.info(name)) in page
     assert page.startswith(f"# {name}\n")
+
+
+@each_entry
+def test_examples_are_small_labelled_and_those_of_the_model(name):
+    assert (zoo.shelf() / name / examples.FILE).stat().st_size < 40_000
+    found, told, model = zoo.examples(name), zoo.info(name), loaded(name)
+    assert len(found["codes"]) == len(found["labels"]) >= 300
+    assert np.isfinite(found["codes"]).all()
+    assert found["images"].shape == (12, *told["data"]["image_shape"])
+    assert set(found["image_labels"].tolist()) == set(range(10)) == set(found["labels"].tolist())
+    codes = model.encode(found["images"].astype("float32") / 255)
+    np.testing.assert_allclose(found["image_codes"], codes, atol=1e-3)
+    rebuilt = model.decode(found["image_codes"])
+    assert np.square(rebuilt - found["images"] / 255).mean() < 0.03
 
 
 @each_entry
