@@ -3,22 +3,25 @@
 LiteRT.js is a stand-in here: files of the right names. test_web_browser.py runs the real one.
 """
 
+import base64
 import gzip
 import http.client
 import importlib
 import json
 import re
+import shutil
 import threading
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from keras_vae import cli, export, zoo
-from keras_vae.export import web_models, web_server
-from keras_vae.export.interpreter import run
+from keras_vae import cli, data, entry, examples, export, recipe, zoo
+from keras_vae.export import interpreter, web_models, web_server
 from keras_vae.export.web import (
+    PACKED,
     RUNTIMES,
+    copy_litert,
     litert_version,
     source,
     web,
@@ -36,7 +39,7 @@ def write_litert(folder, version=None):
     (packages / "core/wasm").mkdir()
     for name in RUNTIMES:
         (packages / f"core/wasm/{name}.js").write_text("// a stand-in\n")
-        (packages / f"core/wasm/{name}.wasm").write_bytes(b"\0asm")
+        (packages / f"core/wasm/{name}.wasm").write_bytes(b"\0asm" + bytes(4000))
     package = json.dumps({"version": version or litert_version()})
     (packages / "core/package.json").write_text(package)
     return folder
@@ -48,14 +51,32 @@ def litert(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory, litert):
-    folder = tmp_path_factory.mktemp("sites") / "site"
-    return web(folder, ["dense_vae_digits", "dense_ae_digits"], litert=litert)
+def entries(tmp_path_factory):
+    """Two entries of the shelf, published anew: with everything that an entry has today."""
+    folder = tmp_path_factory.mktemp("entries")
+    return {
+        name: published(name, folder / name) for name in ("dense_vae_digits", "dense_ae_digits")
+    }
+
+
+def published(name, folder):
+    told, place = zoo.info(name), zoo.locate(name)
+    made, arguments = recipe.load(place / "recipe.py"), entry.read_config(place)["arguments"]
+    splits, seconds = data.load("digits"), told["training"]["seconds"]
+    run = recipe.Run(made, arguments, zoo.load(name), splits, told["numbers"], seconds)
+    return zoo.publish(run, folder, place / "recipe.py")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, litert, entries):
+    return web(tmp_path_factory.mktemp("sites") / "site", entries.values(), litert=litert)
 
 
 def files_of(site):
-    paths = (path for path in site.path.rglob("*") if path.is_file())
-    return {path.relative_to(site.path).as_posix() for path in paths}
+    """Relative paths of a site's files, without the gzipped copies of the server."""
+    paths = {path for path in site.path.rglob("*") if path.is_file()}
+    copies = {path.with_name(path.name + ".gz") for path in paths}
+    return {path.relative_to(site.path).as_posix() for path in paths - copies}
 
 
 def test_the_service_worker_is_told_of_every_file_but_itself(site):
@@ -98,30 +119,62 @@ def test_every_element_that_a_script_asks_for_is_on_the_page():
 @pytest.mark.parametrize("name", ["dense_vae_digits", "dense_ae_digits"])
 def test_what_the_page_knows_of_a_model(site, name, digits):
     (known,) = [model for model in site.models if model["name"] == name]
-    model = zoo.load(name)
+    model, told = zoo.load(name), zoo.info(name)
     assert json.loads((site.path / "models.json").read_text())["models"] == site.models
     assert known["image_shape"] == [8, 8, 1]
     assert known["latent_dim"] == 8
     assert known["codes_of"] == "test"
-    assert known["numbers"]["mse"] == zoo.info(name)["numbers"]["mse"]
+    assert known["numbers"]["mse"] == told["numbers"]["mse"]
     axes = np.asarray(known["plane"]["axes"])
     np.testing.assert_allclose(axes @ axes.T, np.eye(2), atol=1e-3)
     # The points and the examples are the codes of the first test images, with their labels.
-    images = web_models._test_images(name)[0]
-    codes = model.encode(images[:50])
-    places = (codes - known["plane"]["origin"]) @ axes.T
-    np.testing.assert_allclose([point[:2] for point in known["points"][:50]], places, atol=5e-3)
-    assert [point[2] for point in known["points"][:50]] == digits.test.labels[:50].tolist()
+    images = data.pixels(digits.test, told["data"]["binarize"])
+    codes = model.encode(images)
+    places = (codes[:50] - known["plane"]["origin"]) @ axes.T
+    np.testing.assert_allclose([point[:2] for point in known["points"][:50]], places, atol=2e-2)
+    assert [point[2] for point in known["points"]] == digits.test.labels[:300].tolist()
     zero = int(np.flatnonzero(digits.test.labels == 0)[0])
     example = known["examples"][0]
     assert example["label"] == 0
-    np.testing.assert_allclose(example["z"], model.encode(images[zero : zero + 1])[0], atol=1e-3)
+    np.testing.assert_allclose(example["z"], codes[zero], atol=1e-2)
     spreads = [latent["std"] for latent in known["active"]]
     assert spreads == sorted(spreads, reverse=True)
-    assert spreads[0] == pytest.approx(model.encode(images).std(axis=0).max(), rel=1e-4)
+    assert spreads[0] == pytest.approx(codes.std(axis=0).max(), rel=1e-2)
     is_vae = hasattr(model, "prior")
     assert known["interpolation"] == ("spherical" if is_vae else "linear")
     assert known["prior"] == ("standard_normal" if is_vae else None)
+
+
+@pytest.mark.parametrize("name", ["dense_vae_digits", "dense_ae_digits"])
+def test_the_pictures_of_the_page_are_test_images_and_their_codes(site, name, digits):
+    (known,) = [model for model in site.models if model["name"] == name]
+    assert len(known["images"]) == 12
+    assert {image["label"] for image in known["images"]} == set(range(10))
+    pixels = [base64.b64decode(image["pixels"]) for image in known["images"]]
+    pixels = np.stack([np.frombuffer(each, "uint8") for each in pixels]).reshape(12, 8, 8, 1)
+    real = {
+        (image.tobytes(), label)
+        for image, label in zip(digits.test.images, digits.test.labels.tolist())
+    }
+    labels = [image["label"] for image in known["images"]]
+    assert {(image.tobytes(), label) for image, label in zip(pixels, labels)} <= real
+    codes = zoo.load(name).encode(pixels.astype("float32") / 255)
+    np.testing.assert_allclose([image["z"] for image in known["images"]], codes, atol=1e-3)
+
+
+@pytest.mark.parametrize("quantize", ["dynamic", "int8"])
+def test_a_site_needs_neither_the_data_nor_the_recipe(
+    site, entries, litert, tmp_path, monkeypatch, quantize
+):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "empty"))
+    copies = [shutil.copytree(path, tmp_path / name) for name, path in entries.items()]
+    for copy in copies:
+        (copy / "recipe.py").write_text("raise RuntimeError('the recipe was run')\n")
+    built = web(tmp_path / "site", copies, quantize, litert)
+    known = list(zip(built.models, site.models))
+    for key in ("images", "points", "examples", "plane", "active", "fill", "pen", "codes_of"):
+        assert all(here[key] == there[key] for here, there in known), key
+    assert all(0 < model["error"]["mean"] < 3 / 255 for model in built.models)
 
 
 @pytest.mark.parametrize("name", ["dense_vae_digits", "dense_ae_digits"])
@@ -138,7 +191,7 @@ def test_the_files_are_the_models(site, name, grey):
     z, pixels = zoo.golden(name)
     np.testing.assert_allclose(golden["z"], z, atol=1e-6)
     np.testing.assert_allclose(golden["pixels"], pixels.reshape(len(z), -1), atol=1e-6)
-    error = np.abs(run(decoder, z) - pixels)
+    error = np.abs(interpreter.run(decoder, z) - pixels)
     assert known["error"]["mean"] == pytest.approx(error.mean(), abs=1e-6)
     assert known["error"]["mean"] < 3 / 255
     packed = (site.path / files["encoder"]["path"]).read_bytes()
@@ -149,8 +202,8 @@ def test_the_files_are_the_models(site, name, grey):
     assert np.abs(found - expected).mean() < 0.1 * np.abs(expected).mean()
 
 
-def test_the_same_site_is_not_built_twice_and_another_one_is(site, litert, monkeypatch):
-    names = [model["name"] for model in site.models]
+def test_the_same_site_is_not_built_twice_and_another_one_is(site, entries, litert, monkeypatch):
+    names = list(entries.values())
     before = (site.path / "models.json").stat().st_mtime_ns
     monkeypatch.setattr(BUILDER, "write_files", None)
     assert web(site.path, names, litert=litert) == site
@@ -179,41 +232,51 @@ def test_coarse_weights_are_even_and_near_and_pack_better(tmp_path):
     changed = np.frombuffer(coarse, "int8").astype(int) - np.frombuffer(content, "int8")
     assert set(np.unique(changed)) == {-1, 0, 1}
     z, pixels = zoo.golden("dense_vae_digits")
-    assert 0 < np.abs(run(coarse, z) - pixels).mean() < 2 / 255
+    assert 0 < np.abs(interpreter.run(coarse, z) - pixels).mean() < 2 / 255
     assert web_models.coarsen(coarse) == coarse
 
 
-def test_a_prior_that_the_page_cannot_draw_from_comes_as_draws(monkeypatch):
-    model = zoo.load("dense_vae_digits")
+NO_FILES = {"decoder": {"bytes": 1}, "encoder": None, "golden": None, "error": None}
+
+
+def test_a_prior_that_the_page_cannot_draw_from_comes_as_draws(entries, monkeypatch):
+    path = entries["dense_vae_digits"]
     monkeypatch.setattr(web_models.priors, "StandardNormal", ())
-    files = {key: None for key in ("decoder", "encoder", "golden", "error")}
-    known = web_models.describe("dense_vae_digits", model, zoo.info("dense_vae_digits"), files)
+    known = web_models.describe(path, zoo.load(path), zoo.info(path), NO_FILES)
     assert known["prior"] == "other"
     assert np.shape(known["draws"]) == (web_models.DRAWS, 8)
 
 
 @pytest.mark.parametrize("name", ["dense_vae_digits", "dense_ae_digits"])
-def test_without_the_data_the_map_shows_draws(name, monkeypatch):
-    monkeypatch.setattr(web_models, "_test_images", lambda name: (None, None))
-    files = {key: None for key in ("decoder", "encoder", "golden", "error")}
-    known = web_models.describe(name, zoo.load(name), zoo.info(name), files)
+def test_an_older_entry_without_examples_shows_draws(entries, name, tmp_path):
+    path = shutil.copytree(entries[name], tmp_path / name)
+    (path / examples.FILE).unlink()
+    told = entry.metadata(path)
+    del told["sha256"][examples.FILE]
+    (path / "metadata.json").write_text(json.dumps(told))
+    known = web_models.describe(path, zoo.load(path), zoo.info(path), NO_FILES)
     assert known["codes_of"] == "draws"
+    assert known["images"] == []
     assert {point[2] for point in known["points"]} == {None}
     assert [example["label"] for example in known["examples"]] == list(range(10))
     json.dumps(known)
 
 
-def test_fill_is_the_share_of_the_larger_side():
-    images = np.zeros((3, 10, 20, 1), "float32")
-    images[:, 2:8, 5:9] = 1.0  # 6 high, 4 wide, in an image of 10
-    assert web_models._fill(images) == pytest.approx(0.6)
+def test_the_menu_tells_the_entries_of_the_shelf_apart():
+    lines = [web_models.menu(zoo.info(name), 123_456) for name in zoo.names()]
+    assert len(set(lines)) == len(lines)
+    titles = [web_models.title(zoo.info(name)) for name in zoo.names()]
+    assert len(set(titles)) == len(titles)
+    told = zoo.info("conv_vae_mnist_micro")
+    assert web_models.menu(told, 123_456) == "Conv VAE, MNIST micro · 123 kB · 90.5 nats"
+    assert web_models.title(told) == "Convolutional VAE, MNIST micro"
+    assert web_models.menu({**told, "name": "mine"}, 1).startswith("Conv VAE, MNIST mine")
 
 
-def test_pen_is_the_width_of_the_strokes():
-    rows, columns = np.mgrid[:40, :40]
-    rings = [np.abs(np.hypot(rows - 19.5, columns - 19.5) - radius) for radius in (9, 12, 15)]
-    rings = np.clip(2 - np.stack(rings), 0, 1)[..., None].astype("float32")
-    assert web_models._pen(rings) == pytest.approx(3 / 40, rel=0.1)  # the width at half the ink
+def test_equal_lines_of_the_menu_get_their_names():
+    models = [{"name": name, "menu": "Dense VAE"} for name in ("one", "two")]
+    BUILDER._tell_apart(models)
+    assert [model["menu"] for model in models] == ["Dense VAE (one)", "Dense VAE (two)"]
 
 
 def test_the_map_shows_the_plane_that_separates_the_labels():
@@ -235,22 +298,64 @@ def test_the_map_shows_the_plane_that_separates_the_labels():
         ({"names": ["dense_vae_digit"]}, ValueError, "Did you mean 'dense_vae_digits'"),
         ({"names": []}, ValueError, "at least one model"),
         ({"names": ["dense_ae_digits"] * 2}, ValueError, "a name of its own"),
-        ({"litert": "nowhere"}, FileNotFoundError, r"nowhere\. Run `npm install @litertjs/core@"),
+        (
+            {"litert": "nowhere"},
+            FileNotFoundError,
+            r"nowhere has none\. Run `npm install @litertjs/core@.*--litert",
+        ),
     ],
 )
-def test_errors_name_the_value_and_the_remedy(arguments, error, said, tmp_path, litert):
+def test_errors_name_the_value_and_the_remedy(
+    arguments, error, said, tmp_path, litert, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(error, match=said):
         web(tmp_path / "site", **{"names": ["dense_ae_digits"], "litert": litert, **arguments})
     assert not list(tmp_path.iterdir())
 
 
-def test_another_version_of_litert_is_refused(tmp_path):
-    modules = write_litert(tmp_path / "node_modules", "0.0.1")
-    with pytest.raises(ValueError, match=r"written for LiteRT.js [\d.]+; .* has 0\.0\.1"):
-        web(tmp_path / "site", ["dense_ae_digits"], litert=modules)
-    (modules / "@litertjs/core/wasm" / f"{RUNTIMES[0]}.wasm").unlink()
-    with pytest.raises(FileNotFoundError, match=r"lacks core/wasm/litert_wasm_internal\.wasm"):
-        web(tmp_path / "site", ["dense_ae_digits"], litert=modules)
+class TestWhereLiteRTIs:
+    @pytest.mark.parametrize("place", ["export/web/node_modules", "node_modules"])
+    def test_it_is_found_from_the_current_folder(self, place, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        write_litert(tmp_path / place)
+        copy_litert(tmp_path / "copy")
+        assert (tmp_path / "copy/core.js").is_file()
+
+    def test_of_another_version_it_is_passed_over(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        write_litert(tmp_path / "export/web/node_modules", "0.0.1")
+        (write_litert(tmp_path / "node_modules") / "@litertjs/core/dist/index.js").write_text("it")
+        copy_litert(tmp_path / "copy")
+        assert (tmp_path / "copy/core.js").read_text() == "it"
+
+    def test_the_error_says_every_place_and_the_command(self, tmp_path, monkeypatch):
+        """As after `pip install .`, where the page lies in site-packages without LiteRT.js."""
+        shutil.copytree(source(), tmp_path / "page", ignore=shutil.ignore_patterns("node_modules"))
+        monkeypatch.setattr(BUILDER, "source", lambda: tmp_path / "page")
+        clone = tmp_path / "clone"
+        (clone / "export/web").mkdir(parents=True)
+        monkeypatch.chdir(clone)
+        with pytest.raises(FileNotFoundError) as told:
+            web("site", ["dense_ae_digits"])
+        for place in ("clone/export/web/node_modules", "clone/node_modules", "page/node_modules"):
+            assert f"{tmp_path / place} has none" in str(told.value)
+        assert f"`npm install @litertjs/core@{litert_version()}`" in str(told.value)
+        shutil.copy(source() / "package.json", clone / "export/web")
+        with pytest.raises(FileNotFoundError, match="`npm install --prefix export/web`"):
+            web("site", ["dense_ae_digits"])
+
+    def test_a_wrong_or_broken_one_is_named(self, tmp_path):
+        modules = write_litert(tmp_path / "node_modules", "0.0.1")
+        with pytest.raises(FileNotFoundError, match=r"LiteRT.js [\d.]+\. .* has 0\.0\.1\. Run"):
+            web(tmp_path / "site", ["dense_ae_digits"], litert=modules)
+        (modules / "@litertjs/core/wasm" / f"{RUNTIMES[0]}.wasm").unlink()
+        with pytest.raises(FileNotFoundError, match=r"lacks core/wasm/litert_wasm_internal\.wasm"):
+            web(tmp_path / "site", ["dense_ae_digits"], litert=modules)
+
+    def test_npm_leaves_no_lock_file(self):
+        """`npm install --prefix export/web` reads this: the version stands in package.json."""
+        assert "package-lock=false" in (source() / ".npmrc").read_text().splitlines()
 
 
 def test_a_folder_of_other_files_is_left_alone(tmp_path, litert):
@@ -262,29 +367,84 @@ def test_a_folder_of_other_files_is_left_alone(tmp_path, litert):
     assert (tmp_path / "letter.txt").read_text() == "dear"
 
 
-def test_the_server_gives_the_types_that_browsers_need(site):
+@pytest.fixture(scope="module")
+def served(site):
+    """function (path, **headers) -> (answer, its body) of a server of the site."""
     running = web_server.server(site.path, port=0)
     thread = threading.Thread(target=web_server.serve, args=(running,))
     thread.start()
-    try:
-        for path, kind in {
-            "/": "text/html",
-            "/app.js": "text/javascript",
-            "/manifest.webmanifest": "application/manifest+json",
-            "/litert/litert_wasm_internal.wasm": "application/wasm",
-            "/models.json": "application/json",
-        }.items():
-            connection = http.client.HTTPConnection("127.0.0.1", running.server_address[1])
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            assert answer.status == 200, path
-            assert answer.getheader("Content-Type").split(";")[0] == kind
-            connection.close()
-        with pytest.raises(OSError, match="Choose another --port"):
-            web_server.server(site.path, running.server_address[1])
-    finally:
-        running.shutdown()
-        thread.join()
+
+    def get(path, **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", running.server_address[1])
+        connection.request("GET", path, headers={k.replace("_", "-"): headers[k] for k in headers})
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        return answer, body
+
+    yield get
+    with pytest.raises(OSError, match="Choose another --port"):
+        web_server.server(site.path, running.server_address[1])
+    running.shutdown()
+    thread.join()
+
+
+@pytest.mark.parametrize("accepted", ["identity", "gzip, deflate, br"])
+def test_the_server_gives_the_types_that_browsers_need(site, served, accepted):
+    for path, kind in {
+        "/": "text/html",
+        "/app.js": "text/javascript",
+        "/manifest.webmanifest": "application/manifest+json",
+        "/litert/litert_wasm_internal.wasm": "application/wasm",
+        "/models.json": "application/json",
+        "/icon-192.png": "image/png",
+        "/models/dense_ae_digits/decoder.tflite.gz": "application/gzip",
+    }.items():
+        answer, body = served(path, Accept_Encoding=accepted)
+        assert answer.status == 200, path
+        assert answer.getheader("Content-Type").split(";")[0] == kind
+        assert int(answer.getheader("Content-Length")) == len(body)
+        file = (site.path / (path[1:] or "index.html")).read_bytes()
+        packed = answer.getheader("Content-Encoding") == "gzip"
+        assert packed == (accepted != "identity" and not path.endswith((".png", ".gz")))
+        assert (gzip.decompress(body) if packed else body) == file
+        assert answer.getheader("Vary") == "Accept-Encoding"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        ("gzip", True),
+        ("br;q=1.0, gzip;q=0.8, *;q=0.1", True),
+        ("deflate,gzip ; q=0.5", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.0, br", False),
+        ("br, xgzip", False),
+        ("", False),
+    ],
+)
+def test_only_a_client_that_unpacks_gets_packed_files(served, accepted, packed):
+    answer, _ = served("/app.js", Accept_Encoding=accepted)
+    assert (answer.getheader("Content-Encoding") == "gzip") == packed
+
+
+def test_an_unchanged_packed_file_is_not_sent_again(served):
+    answer, _ = served("/app.js", Accept_Encoding="gzip")
+    since = answer.getheader("Last-Modified")
+    again, body = served("/app.js", Accept_Encoding="gzip", If_Modified_Since=since)
+    assert (again.status, body) == (304, b"")
+    assert served("/nothing.js", Accept_Encoding="gzip")[0].status == 404
+
+
+def test_every_file_that_shrinks_has_its_packed_copy(site):
+    for file in files_of(site):
+        path = site.path / file
+        if path.suffix not in PACKED:
+            continue
+        copy = path.with_name(f"{path.name}.gz")
+        assert copy.is_file() or len(gzip.compress(path.read_bytes())) >= path.stat().st_size
+        assert not copy.is_file() or gzip.decompress(copy.read_bytes()) == path.read_bytes()
+    assert (site.path / "models.json.gz").is_file()
 
 
 def test_the_verb_builds_without_serving(tmp_path, litert):

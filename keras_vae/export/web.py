@@ -1,6 +1,7 @@
 """The browser page of the zoo: a folder of static files that runs every model by LiteRT.js."""
 
 import dataclasses
+import gzip
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ from keras_vae.export.tflite import QUANTIZE
 from keras_vae.export.web_models import describe, write_files
 
 DECODERS_LIMIT = 2_000_000  # bytes, gzipped, that all decoders of a quantised site may have
+PACKED = {".html", ".css", ".js", ".json", ".svg", ".webmanifest", ".wasm"}  # a .gz beside each
 PAGE_SUFFIXES = {".html", ".css", ".js", ".svg", ".png", ".webmanifest"}
 RUNTIMES = ("litert_wasm_internal", "litert_wasm_compat_internal")  # with relaxed SIMD, and without
 BUILD = "build.json"
@@ -47,16 +49,17 @@ def web(folder, names=None, quantize="dynamic", litert=None):
         folder: to write; an existing one must be empty or hold a site.
         names: of entries, or folders that `keras-vae train` wrote; by default the whole zoo.
         quantize: of the .tflite files: None, "float16", "dynamic" or "int8".
-        litert: node_modules folder that holds LiteRT.js; by default that of the page's source, or
-            the one in the current folder.
+        litert: node_modules folder that holds LiteRT.js; by default the first of `litert_places`
+            that has it.
 
     Returns:
         Site.
 
     Raises:
-        ValueError: an unknown name or `quantize`, two models of the same name, another version of
-            LiteRT.js, or quantised decoders of more than 2 MB together.
-        FileNotFoundError: LiteRT.js is not installed; the error says how to.
+        ValueError: an unknown name or `quantize`, two models of the same name, or quantised
+            decoders of more than 2 MB together.
+        FileNotFoundError: LiteRT.js is not installed in the version of the page; the error says
+            where it was looked for, and how to install it.
         FileExistsError: the folder holds something else.
     """
     if quantize not in QUANTIZE:
@@ -96,6 +99,12 @@ def litert_version():
     return package["dependencies"]["@litertjs/core"]
 
 
+def litert_places():
+    """Where LiteRT.js is looked for: a clone and any project in the current folder, the page."""
+    here = [Path("export/web/node_modules"), Path("node_modules")]
+    return [place.absolute() for place in [*here, source() / "node_modules"]]
+
+
 def copy_litert(folder, litert=None):
     """Copies what a page needs of LiteRT.js, under the names that the page's import map has.
 
@@ -104,8 +113,7 @@ def copy_litert(folder, litert=None):
         litert: node_modules folder that holds LiteRT.js, as for `web`.
 
     Raises:
-        FileNotFoundError: LiteRT.js is not installed.
-        ValueError: another version of it is.
+        FileNotFoundError: LiteRT.js is not installed in this version.
     """
     _copy_litert(_litert(litert), Path(folder))
 
@@ -132,7 +140,9 @@ def _write(folder, entries, quantize, packages, key):
             f"The {len(models)} decoders have {total:,} bytes together, above the limit of "
             f"{DECODERS_LIMIT:,}: {sizes}. Name fewer models, or train smaller ones."
         )
-    listing = {"quantize": quantize, "decoders_bytes": total, "models": models}
+    _tell_apart(models)
+    sizes = {name: (folder / f"litert/{name}.wasm").stat().st_size for name in RUNTIMES}
+    listing = {"quantize": quantize, "decoders_bytes": total, "runtimes": sizes, "models": models}
     _dump(listing, folder / "models.json")
     # The service worker reads this: what to keep, under a version made of the content.
     site = {
@@ -144,7 +154,26 @@ def _write(folder, entries, quantize, packages, key):
         },
     }
     (folder / "site.js").write_text(f"self.SITE = {json.dumps(site, indent=1)};\n")
+    _pack(folder)
     _dump({"key": key}, folder / BUILD)
+
+
+def _tell_apart(models):
+    """Names behind the lines of the menu that would read the same."""
+    lines = [model["menu"] for model in models]
+    for model in models:
+        if lines.count(model["menu"]) > 1:
+            model["menu"] += f" ({model['name']})"
+
+
+def _pack(folder):
+    """A gzipped copy beside each file that shrinks by it: what a server may send in its place."""
+    for file in _files(folder):
+        path = folder / file
+        if path.suffix in PACKED:
+            packed = gzip.compress(path.read_bytes(), mtime=0)  # without a date: the same each time
+            if len(packed) < path.stat().st_size:
+                path.with_name(f"{path.name}.gz").write_bytes(packed)
 
 
 def _copy_litert(packages, folder):
@@ -166,28 +195,31 @@ def _runtime_files():
 
 def _litert(litert):
     """The folder node_modules/@litertjs, checked: its version, and every file that is needed."""
-    version = litert_version()
-    places = [source() / "node_modules", Path("node_modules")] if litert is None else [Path(litert)]
-    found = [place / "@litertjs" for place in places if (place / "@litertjs").is_dir()]
-    remedy = (
-        f"Run `npm install @litertjs/core@{version}` in this folder"
-        + (f" or `npm install` in {source()}" if os.access(source(), os.W_OK) else "")
-        + ", or name the node_modules folder that has it (litert=, --litert)."
+    places = litert_places() if litert is None else [Path(litert).absolute()]
+    faults = {place: _fault(place / "@litertjs") for place in places}
+    # One of another version is passed over: a project of the reader's own may have it.
+    for place, fault in faults.items():
+        if fault is None:
+            return place / "@litertjs"
+    in_clone = Path("export/web/package.json").is_file()
+    what = "--prefix export/web" if in_clone else f"@litertjs/core@{litert_version()}"
+    looked = "; ".join(f"{place} {fault}" for place, fault in faults.items())
+    raise FileNotFoundError(
+        f"The page needs LiteRT.js {litert_version()}. Looked in: {looked}. Run `npm install "
+        f"{what}` in this folder, or name the node_modules folder that has it (litert=, --litert)."
     )
-    if not found:
-        looked = ", ".join(str(place.absolute()) for place in places)
-        raise FileNotFoundError(f"LiteRT.js is not in {looked}. {remedy}")
-    packages = found[0]
+
+
+def _fault(packages):
+    """What keeps a node_modules/@litertjs from being taken; None where it is right."""
+    if not packages.is_dir():
+        return "has none"
     needed = ["core/package.json", "core/dist/index.js", "wasm-utils/dist/index.js"]
     for file in [*needed, *(f"core/wasm/{file}" for file in _runtime_files())]:
         if not (packages / file).is_file():
-            raise FileNotFoundError(f"LiteRT.js in {packages} lacks {file}. {remedy}")
+            return f"lacks {file}"
     installed = json.loads((packages / "core/package.json").read_text(encoding="utf-8"))["version"]
-    if installed != version:
-        raise ValueError(
-            f"The page is written for LiteRT.js {version}; {packages} has {installed}. {remedy}"
-        )
-    return packages
+    return None if installed == litert_version() else f"has {installed}"
 
 
 # ---- what is there already ----------------------------------------------------------------------
@@ -210,7 +242,6 @@ def _key(entries, quantize, packages):
     parts = [
         __version__,
         quantize,
-        os.environ.get("TFDS_DATA_DIR"),  # with the data, the codes of test images are in it
         [(entry["name"], entry["sha256"]) for entry in entries.values()],
         [(packages / "core/wasm" / file).stat().st_size for file in _runtime_files()],
     ]

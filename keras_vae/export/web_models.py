@@ -1,26 +1,27 @@
 """One model on the browser page: its files, and what the page knows of its latent space."""
 
+import base64
 import gzip
 import json
 from pathlib import Path
 
 import numpy as np
 
-from keras_vae import certification, data, recipe, zoo
+from keras_vae import zoo
 from keras_vae.distributions import priors
 from keras_vae.export import decoder
 from keras_vae.export.interpreter import run
 from keras_vae.export.tflite import tflite
 
-CODES = 1000  # test images behind the statistics
-POINTS = 300  # of them on the map
+POINTS = 300  # codes on the map
 ACTIVE = 8  # latents that get a slider
 EXAMPLES = 3  # codes of each label, to go between
 DRAWS = 64  # of a prior that the page cannot draw from by itself
 COARSE = 2  # int8 weights are rounded to multiples of this: 7 bits, which gzip packs
-INK = 0.2  # grey level from which a pixel belongs to the figure
+FILL, PEN = 0.75, 0.1  # of a drawing, where the entry does not say what its figures are like
 
 WORDS = {"ae": "autoencoder", "vae": "VAE", "conv": "Convolutional", "dense": "Dense"}
+SHORT = {"ae": "AE", "vae": "VAE", "conv": "Conv", "dense": "Dense"}
 DATA_WORDS = {"digits": "8x8 digits", "mnist": "MNIST", "binarized_mnist": "binarised MNIST"}
 DATA_WORDS |= {"fashion_mnist": "Fashion-MNIST", "omniglot": "Omniglot", "cifar10": "CIFAR-10"}
 
@@ -41,7 +42,7 @@ def write_files(name, model, folder, quantize):
         mean and max absolute error of the decoder's pixels, in [0, 1], against the golden ones.
     """
     place = Path("models") / folder.name
-    images = certification.calibration_images(name) if quantize == "int8" else None
+    images = _calibration_images(name, model) if quantize == "int8" else None
     written, contents = {}, {}
     for part, signature in (("decoder", "decode"), ("encoder", "encode")):
         unpacked = folder / f"{part}.tflite"
@@ -106,19 +107,21 @@ def describe(name, model, entry, files):
         files: dict of `write_files`.
 
     Returns:
-        dict for JSON: name, title, kind, latent_dim, image_shape, numbers, licence; files, error;
-        codes_of ("test" or "draws"); active (latents by the standard deviation of their codes, the
-        widest first: index, mean, std); plane (origin, two orthonormal axes) and share (of the
-        variance in it); axes_by ("labels": their means differ most in it; or "variance"); points
-        ([u, v, label] in the plane); examples (label, z); fill and pen (shares of the image: a
-        figure's larger side, the width of its strokes); prior and draws; interpolation
-        ("spherical" or "linear").
+        dict for JSON: name, title, menu (title, size and quality in short), kind, latent_dim,
+        image_shape, numbers, licence; files, error; codes_of ("test" or, of an entry without
+        examples, "draws"); images (of the test set: label, z, pixels in base64);
+        active (latents by the standard deviation of their codes, the widest first: index, mean,
+        std); plane (origin, two orthonormal axes) and share (of the variance in it); axes_by
+        ("labels": their means differ most in it; or "variance"); points ([u, v, label] in the
+        plane); examples (label, z); fill and pen (shares of the image: a figure's larger side, the
+        width of its strokes); prior and draws; interpolation ("spherical" or "linear").
     """
-    images, labels = _test_images(name)
-    if images is None:
-        codes, labels, fill, pen = _draws_for(model, name), None, 0.75, 0.1
+    known = zoo.examples(name)
+    if known is None:
+        codes, labels = _draws_for(model, name), None
+        known = {"fill": FILL, "pen": PEN, "images": ()}
     else:
-        codes, fill, pen = model.encode(images), _fill(images), _pen(images)
+        codes, labels = known["codes"].astype("float32"), known.get("labels")
     mean, std = codes.mean(axis=0), codes.std(axis=0)
     by_labels = labels is not None and len(np.unique(labels)) > 2
     axes = _main_axes((_means(codes, labels) if by_labels else codes) - mean)
@@ -130,6 +133,7 @@ def describe(name, model, entry, files):
     return {
         "name": entry["name"],
         "title": title(entry),
+        "menu": menu(entry, files["decoder"]["bytes"]),
         "kind": entry["kind"],
         "latent_dim": model.latent_dim,
         "image_shape": list(model.image_shape),
@@ -139,15 +143,16 @@ def describe(name, model, entry, files):
         "licence": entry["data"]["licence"],
         "files": {key: files[key] for key in ("decoder", "encoder", "golden")},
         "error": files["error"],
-        "codes_of": "draws" if images is None else "test",
+        "codes_of": "test" if len(known["images"]) else "draws",
+        "images": _images(known),
         "active": [dict(zip(("index", "mean", "std"), latent)) for latent in exact],
         "plane": {"origin": _numbers(mean), "axes": _numbers(axes)},
         "share": float(share),
         "axes_by": "labels" if by_labels else "variance",
         "points": [[*_numbers(uv, 3), label] for uv, label in zip(places, shown)],
         "examples": _examples(codes, labels),
-        "fill": fill,
-        "pen": pen,
+        "fill": float(known["fill"]),
+        "pen": float(known["pen"]),
         "prior": prior,
         "draws": _numbers(decoder.draw(model, DRAWS, seed=0)) if prior == "other" else None,
         "interpolation": "spherical" if prior == "standard_normal" else "linear",
@@ -155,26 +160,59 @@ def describe(name, model, entry, files):
 
 
 def title(entry):
-    """What a reader calls an entry: "Convolutional VAE, MNIST"."""
-    words = [WORDS.get(word, word.upper()) for word in entry["builder"].split("_")]
-    name = Path(entry["data"]["name"]).name
-    return f"{' '.join(words)}, {DATA_WORDS.get(name, name)}"
+    """What a reader calls an entry: "Convolutional VAE, MNIST micro"."""
+    return _named(entry, WORDS)
 
 
-def _test_images(name):
-    """(N, H, W, C) float32 in [0, 1] and (N,) labels or None; None, None without the data."""
-    chosen = recipe.load(zoo.locate(name) / "recipe.py")
-    try:
-        test = recipe.load_data(chosen).test
-    except FileNotFoundError:
-        return None, None
-    labels = None if test.labels is None else np.asarray(test.labels[:CODES]).astype(int)
-    part = data.Split("test", test.images[:CODES])
-    return data.pixels(part, chosen.binarize, chosen.seed), labels
+def menu(entry, size):
+    """A line that tells an entry from the others: "Conv VAE, MNIST micro · 101 kB · 90.6 nats".
+
+    Args:
+        entry: dict of metadata.json.
+        size: bytes of the packed decoder.
+    """
+    numbers = entry["numbers"]
+    parts = [_named(entry, SHORT), f"{size / 1000:.0f} kB"]
+    if "nll_nats" in numbers:
+        parts.append(f"{numbers['nll_nats']:.1f} nats")
+    elif "mse" in numbers:
+        parts.append(f"mse {numbers['mse']:.4f}")
+    return " · ".join(parts)
+
+
+def _named(entry, words):
+    """Builder and data in words; then what the entry's name has beyond the two, or all of it."""
+    builder = " ".join(words.get(word, word.upper()) for word in entry["builder"].split("_"))
+    data = Path(entry["data"]["name"]).name
+    usual = f"{entry['builder']}_{data}"
+    own = entry["name"].removeprefix(usual).removeprefix("_")
+    return f"{builder}, {DATA_WORDS.get(data, data)}" + (f" {own}" if own else "")
+
+
+def _calibration_images(name, model):
+    """(N, H, W, C) in [0, 1] for int8: the examples and what their codes decode to; or None."""
+    known = zoo.examples(name)
+    if known is None:
+        return None
+    decoded = model.decode(known["codes"].astype("float32"))
+    return np.concatenate([known["images"].astype("float32") / 255.0, decoded])
+
+
+def _images(known):
+    """The example images for the page."""
+    labels = known.get("image_labels", [None] * len(known["images"]))
+    return [
+        {
+            "label": None if label is None else int(label),
+            "z": _numbers(z),
+            "pixels": base64.b64encode(image.tobytes()).decode(),
+        }
+        for image, z, label in zip(known["images"], known.get("image_codes", ()), labels)
+    ]
 
 
 def _draws_for(model, name):
-    """(N, latent_dim) codes without data: of the prior, or around an Autoencoder's golden codes."""
+    """(N, latent_dim) without examples: of the prior, or around an Autoencoder's golden codes."""
     if hasattr(model, "prior"):
         return decoder.draw(model, POINTS, seed=0)
     z, _ = zoo.golden(name)
@@ -205,32 +243,6 @@ def _examples(codes, labels):
         for index in np.flatnonzero(labels == label)[:EXAMPLES]
     ]
     return [{"label": label, "z": _numbers(z)} for label, z in chosen]
-
-
-def _fill(images):
-    """Median share of the image that the larger side of a figure's bounding box takes."""
-    ink = images.max(axis=-1) > INK  # (N, H, W)
-    sides = [_extent(ink.any(axis=axis)) for axis in (1, 2)]
-    share = np.median(np.maximum(*sides)) / min(images.shape[1:3])
-    return float(np.clip(share, 0.4, 1.0))
-
-
-def _pen(images):
-    """Median width of a figure's strokes as a share of the image: 2 area / outline.
-
-    The outline is the total variation; along rows and columns it is longer than along the outline,
-    4/pi times for strokes of all directions.
-    """
-    grey = np.pad(images.max(axis=-1), ((0, 0), (1, 1), (1, 1)))  # (N, H + 2, W + 2)
-    outline = sum(np.abs(np.diff(grey, axis=axis)).sum(axis=(1, 2)) for axis in (1, 2))
-    width = np.median(2 * grey.sum(axis=(1, 2)) / np.maximum(outline, 1e-6)) * 4 / np.pi
-    return float(np.clip(width / min(images.shape[1:3]), 0.04, 0.2))
-
-
-def _extent(rows):
-    """(N, L) bool -> (N,) distance from the first to the last true one, 0 where there is none."""
-    first, last = rows.argmax(axis=1), rows.shape[1] - rows[:, ::-1].argmax(axis=1)
-    return np.where(rows.any(axis=1), last - first, 0)
 
 
 def _prior(model):

@@ -3,6 +3,8 @@
 import contextlib
 import functools
 import http.server
+import os
+import re
 import webbrowser
 
 TYPES = {
@@ -16,14 +18,34 @@ TYPES = {
     ".png": "image/png",
     ".gz": "application/gzip",  # the page unpacks the models by itself
 }
+UNPACKS = re.compile(r"(^|,)\s*gzip\s*(;(?!\s*q=0(\.0*)?\s*(,|$))|,|$)")  # in Accept-Encoding
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Static files; the browser asks each time whether its copy still holds."""
+    """Static files; the browser asks each time whether its copy still holds.
+
+    Where a file has its gzipped copy beside it (`app.js.gz`), a browser that unpacks gets the copy.
+    """
 
     extensions_map = TYPES
+    packed = False  # whether the answer is such a copy
+
+    def translate_path(self, path):
+        path = super().translate_path(path)
+        index = os.path.join(path, "index.html")
+        if path.endswith(os.sep) and os.path.isfile(index):
+            path = index
+        accepted = UNPACKS.search(self.headers.get("Accept-Encoding", ""))
+        self.packed = bool(accepted) and os.path.isfile(path) and os.path.isfile(f"{path}.gz")
+        return f"{path}.gz" if self.packed else path
+
+    def guess_type(self, path):
+        return super().guess_type(path[: -len(".gz")] if self.packed else path)
 
     def end_headers(self):
+        if self.packed:
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Vary", "Accept-Encoding")  # a cache between keeps the two apart
         self.send_header("Cache-Control", "no-cache")
         self.send_header("X-Content-Type-Options", "nosniff")
         super().end_headers()
