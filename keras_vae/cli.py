@@ -3,6 +3,7 @@
 Exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage.
 """
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from keras_vae import terminal
+from keras_vae import listing, terminal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes are not the user's
 
@@ -39,15 +40,23 @@ def main():
         sys.exit(1)
 
 
-@app.callback()
-def start():
-    """Imports TensorFlow before a verb runs, without its start-up notes."""
-    from keras_vae.quiet import quiet
+def verb(function):
+    """A verb that works with models: TensorFlow is imported first, without its start-up notes.
 
-    with quiet():
-        import tensorflow as tf
+    The others, and every `--help`, do without.
+    """
 
-        tf.config.list_physical_devices()
+    @functools.wraps(function)
+    def started(*arguments, **options):
+        from keras_vae.quiet import quiet
+
+        with quiet():
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+        return function(*arguments, **options)
+
+    return app.command()(started)
 
 
 @app.command("list")
@@ -56,20 +65,18 @@ def list_(as_json: Json = False):
 
     Example: `keras-vae list`
     """
-    from keras_vae import zoo
-
-    entries = [zoo.info(name) for name in zoo.names()]
+    entries = [listing.info(name) for name in listing.names()]
     if as_json:
         return terminal.as_json(entries)
-    columns = ["entry", "parameters", "code", "nll (nats)", "ELBO (nats)", "mse", "data"]
+    columns = ["entry", "nll (nats)", "ELBO (nats)", "mse", "parameters", "code", "data"]
     rows = [
         [
             entry["name"],
-            f"{entry['parameters']:,}",
-            str(entry["latent_dim"]),
             _cell(entry["numbers"], "nll_nats", ".2f"),
             _cell(entry["numbers"], "elbo_nats", ".2f"),
             _cell(entry["numbers"], "mse", ".5f"),
+            f"{entry['parameters']:,}",
+            str(entry["latent_dim"]),
             entry["data"]["name"],
         ]
         for entry in entries
@@ -83,17 +90,12 @@ def info(name: Name, as_json: Json = False):
 
     Example: `keras-vae info conv_vae_mnist`
     """
-    from keras_vae import zoo
-
     if as_json:
-        return terminal.as_json(zoo.info(name))
-    from rich.console import Console
-    from rich.markdown import Markdown
-
-    Console().print(Markdown((zoo.locate(name) / "README.md").read_text(encoding="utf-8")))
+        return terminal.as_json(listing.info(name))
+    terminal.markdown((listing.locate(name) / "README.md").read_text(encoding="utf-8"))
 
 
-@app.command()
+@verb
 def generate(
     name: Name,
     output: Annotated[Path, typer.Option(help="PNG file to write.")],
@@ -117,7 +119,7 @@ def generate(
     terminal.done(as_json, {"file": str(output), "count": count, "seed": seed})
 
 
-@app.command()
+@verb
 def train(
     what: Annotated[
         str,
@@ -158,7 +160,7 @@ def train(
     terminal.done(as_json, {"folder": str(output), **written["numbers"], "misses": misses})
 
 
-@app.command()
+@verb
 def evaluate(
     name: Name,
     importance_samples: Annotated[
@@ -182,7 +184,7 @@ def evaluate(
     terminal.numbers(numbers)
 
 
-@app.command()
+@verb
 def export(
     name: Name,
     output: Annotated[
@@ -275,7 +277,7 @@ def export(
         print(f"{row['bytes']:,} bytes of flash, {row['arena_bytes']:,} bytes of arena.")
 
 
-@app.command()
+@verb
 def demo(
     output: Annotated[
         Path, typer.Option(help="Folder for the pictures and the exported files.")
@@ -296,7 +298,7 @@ def demo(
     print(f"Pictures and files are in {output}/.")
 
 
-@app.command()
+@verb
 def web(
     output: Annotated[Path, typer.Option(help="Folder to build the page in.")] = (
         Path("keras_vae_web")

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_vae import __version__, card, data, examples, models, plot, recipe
+from keras_vae.listing import metadata
 
 FILES = (
     "recipe.py",
@@ -253,17 +254,6 @@ def swap(aside, folder):
     else:
         aside.rename(folder)
     folder.chmod(0o755)
-
-
-def metadata(folder):
-    """metadata.json as a dict; FileNotFoundError or ValueError where it cannot be read."""
-    path = Path(folder) / "metadata.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{str(path)!r} is missing; reinstall keras_vae.") from error
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{str(path)!r} is no JSON ({error}); reinstall keras_vae.") from error
 
 
 def _to_json(value):

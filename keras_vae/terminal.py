@@ -2,7 +2,10 @@
 
 import contextlib
 import json
+import shutil
 import sys
+
+GAP = "  "  # between two columns
 
 
 @contextlib.contextmanager
@@ -33,17 +36,17 @@ def artefacts(rows):
     certified = any("nats_lost" in row for row in rows)
     table(
         [
-            *["file", "KiB", "us / image", "largest pixel error"],
+            *["file", "KiB", "us / image"],
             *(["nats lost"] if certified else []),
-            "ops",
+            *["largest pixel error", "ops"],
         ],
         [
             [
                 str(row["file"]),
                 f"{row['kib']:.1f}",
                 f"{row['microseconds_per_image']:.0f}",
-                f"{row['max_abs_error']:.2e}",
                 *([f"{row.get('nats_lost', float('nan')):+.4f}"] if certified else []),
+                f"{row['max_abs_error']:.2e}",
                 str(row["ops"]),
             ]
             for row in rows
@@ -55,28 +58,58 @@ def tries(rows):
     """The tries of quantize="auto"."""
     marks = {(True, True): "chosen", (True, False): "within"}
     table(
-        ["way", "KiB", "nats lost", "us / image", ""],
+        ["way", "KiB", "nats lost", "budget", "us / image"],
         [
             [
                 row["file"],
                 f"{row['kib']:.1f}",
                 f"{row['nats_lost']:+.4f}",
-                f"{row['microseconds_per_image']:.0f}",
                 marks.get((row["within"], row["chosen"]), ""),
+                f"{row['microseconds_per_image']:.0f}",
             ]
             for row in rows
         ],
     )
 
 
-def table(columns, rows):
+def markdown(text):
+    """Laid out in a terminal; as it is for a program that reads it."""
+    if not sys.stdout.isatty():
+        return print(text.rstrip())
     from rich.console import Console
-    from rich.table import Table
+    from rich.markdown import Markdown
 
-    shown = Table(*columns, show_header=any(columns))
-    for row in rows:
-        shown.add_row(*row)
-    Console().print(shown)
+    Console().print(Markdown(text))
+
+
+def table(columns, rows):
+    """Aligned columns, the most important first; no cell is ever cut.
+
+    A terminal that is too narrow loses the last columns; what is no terminal gets all of them.
+
+    Args:
+        columns: heads; all "" for none.
+        rows: a list of strings each, one for each column.
+    """
+    lines = [columns, *rows] if any(columns) else rows
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    if sys.stdout.isatty():
+        room = shutil.get_terminal_size().columns
+        while len(widths) > 2 and sum(widths) + len(GAP) * (len(widths) - 1) > room:
+            widths.pop()
+    if any(columns):
+        lines.insert(1, ["-" * width for width in widths])
+    right = [i > 0 and all(_is_number(row[i]) for row in rows) for i in range(len(widths))]
+    for line in lines:
+        cells = (
+            cell.rjust(width) if at_right else cell.ljust(width)
+            for cell, width, at_right in zip(line, widths, right)
+        )
+        print(GAP.join(cells).rstrip())
+
+
+def _is_number(cell):
+    return not cell or cell.replace(",", "").replace(".", "").lstrip("+-")[:1].isdigit()
 
 
 def _format(value):

@@ -12,50 +12,7 @@ import numpy as np
 
 from keras_vae import card, entry
 from keras_vae import examples as entry_examples
-from keras_vae.choice import unknown
-
-
-def shelf():
-    """Path of the shelf: inside an installed package, or `zoo/` of a clone."""
-    package = Path(__file__).parent
-    return package / "shelf" if (package / "shelf").is_dir() else package.parent / "zoo"
-
-
-def names():
-    """Sorted names of the pretrained models."""
-    entries = (path.parent.name for path in shelf().glob("*/metadata.json"))
-    return sorted(name for name in entries if not name.startswith("."))  # those are being written
-
-
-def info(name):
-    """The metadata of an entry: numbers with units in their keys, sample counts, versions, cost.
-
-    Args:
-        name: of an entry, or a folder that `keras-vae train` wrote.
-
-    Raises:
-        ValueError: no such entry.
-        FileNotFoundError: the entry lacks a file.
-    """
-    return entry.metadata(locate(name))
-
-
-def locate(name):
-    """Path of an entry, by its name or as a folder.
-
-    Raises:
-        ValueError: neither an entry nor a folder of one.
-    """
-    if str(name) in names():
-        return shelf() / name
-    folder = Path(name)
-    if (folder / "metadata.json").is_file():
-        return folder
-    if folder.is_dir():
-        raise ValueError(
-            f"{str(folder)!r} is no entry: it has no metadata.json. `keras-vae train` writes one."
-        )
-    raise unknown("model", str(name), names(), ", or give a folder that `keras-vae train` wrote")
+from keras_vae.listing import info, locate, names, shelf
 
 
 def load(name):

@@ -1,7 +1,9 @@
 """Each verb, run as a user runs it: results, exit status, --json and --help."""
 
+import contextlib
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -14,7 +16,7 @@ from PIL import Image
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from keras_vae import cli, models, zoo
+from keras_vae import cli, models, terminal, zoo
 from keras_vae import export as exporter
 
 VERBS = sorted(get_command(cli.app).commands)
@@ -32,6 +34,26 @@ def run_main(monkeypatch, *arguments):
     return stopped.value.code
 
 
+def in_a_terminal(*arguments, columns=80):
+    """What the command shows in a pseudo-terminal of its own; colours are left out."""
+    words = ["keras-vae", *map(str, arguments)]
+    program = f"import sys; sys.argv = {words}; from keras_vae.cli import main; main()"
+    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm"}
+    environment["PYTHONPATH"] = str(Path(cli.__file__).parents[1])
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env=environment, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux: the other side is closed
+            while part := os.read(ours, 65536):
+                shown += part
+        assert process.wait() == 0, shown
+    os.close(ours)
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).replace("\r\n", "\n")
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_has_an_example(verb):
     result = run(verb, "--help")
@@ -43,13 +65,51 @@ def test_help_has_an_example(verb):
 def test_list_shows_every_entry():
     result = run("list", "--json")
     assert [entry["name"] for entry in json.loads(result.stdout)] == zoo.names()
-    table = run("list").stdout
-    assert all(name[:8] in table for name in zoo.names())
+
+
+@pytest.mark.parametrize("columns", [200, 80, 40])
+def test_list_in_a_terminal_shows_whole_names_and_leaves_columns_out(columns):
+    lines = in_a_terminal("list", columns=columns).splitlines()
+    assert [line.split()[0] for line in lines[2:]] == zoo.names()
+    assert max(len(line) for line in lines) <= columns
+    assert ("data" in lines[0]) == (columns == 200)  # the least important goes first
+    assert "nll" in lines[0]
+
+
+@pytest.mark.parametrize("columns", ["80", "20"])
+def test_list_in_a_pipe_is_complete_lines(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = run("list").stdout.splitlines()
+    told = {entry["name"]: entry for entry in map(zoo.info, zoo.names())}
+    assert [line.split()[0] for line in lines[2:]] == list(told)
+    for line in lines[2:]:
+        entry = told[line.split()[0]]
+        assert line.split()[-3:] == [
+            f"{entry['parameters']:,}",
+            str(entry["latent_dim"]),
+            entry["data"]["name"],
+        ]
+
+
+def test_tables_of_files_and_of_tries_cut_nothing(monkeypatch, capsys):
+    name = "a_file_with_a_name_of_more_than_forty_characters.tflite"
+    row = {"file": name, "kib": 40.0, "microseconds_per_image": 12.0, "nats_lost": 0.01}
+    row |= {"max_abs_error": 0.001, "ops": 61, "within": True, "chosen": True}
+    monkeypatch.setenv("COLUMNS", "50")
+    terminal.artefacts([row])
+    terminal.tries([row])
+    terminal.done(False, {"folder": "runs/" + name})
+    said = capsys.readouterr().out
+    assert said.count(name) == 3
+    assert "61" in said
+    assert "chosen" in said
 
 
 def test_info_shows_the_card_and_the_metadata():
     name = zoo.names()[0]
-    assert name in run("info", name).stdout
+    card = (zoo.locate(name) / "README.md").read_text(encoding="utf-8")
+    assert run("info", name).stdout.strip() == card.strip()  # a pipe
+    assert "Measured on" in in_a_terminal("info", name)
     assert json.loads(run("info", name, "--json").stdout) == zoo.info(name)
 
 

@@ -42,6 +42,37 @@ def test_import_loads_nothing_heavy_beyond_what_keras_loads():
     assert "added []" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "words", [("list",), ("list", "--json"), ("info", "conv_vae_mnist"), ("--help",)]
+)
+def test_verbs_that_only_tell_import_no_framework(words):
+    done = run(
+        "import atexit, sys\n"
+        f"sys.argv = ['keras-vae', *{words}]\n"
+        "atexit.register(lambda: print('imported', sorted(sys.modules), file=sys.stderr))\n"
+        "from keras_vae.cli import main\n"
+        "main()"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "conv_vae_mnist" in done.stdout or words == ("--help",)
+    imported = done.stderr.partition("imported")[2]
+    assert "'keras_vae.cli'" in imported
+    for heavy in ("tensorflow", "keras", "numpy", "sklearn", "matplotlib", "PIL", "h5py"):
+        assert f"'{heavy}'" not in imported
+
+
+def test_help_of_a_verb_imports_no_framework():
+    done = run(
+        "import sys\n"
+        "sys.argv = ['keras-vae', 'train', '--help']\n"
+        "from keras_vae.cli import app\n"
+        "app(standalone_mode=False)\n"
+        "assert not {'tensorflow', 'keras', 'numpy'} & set(sys.modules)"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--images" in done.stdout
+
+
 def test_other_backend_is_refused_with_the_remedy():
     keras_on_jax = "types.SimpleNamespace(backend=types.SimpleNamespace(backend=lambda: 'jax'))"
     done = run(f"import sys, types; sys.modules['keras'] = {keras_on_jax}; import keras_vae")

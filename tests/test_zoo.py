@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras_vae
-from keras_vae import card, entry, plot, zoo
+from keras_vae import card, entry, listing, plot, zoo
 
 
 @pytest.fixture
@@ -16,25 +16,26 @@ def shelf(tiny_entry, tmp_path, monkeypatch):
     """A shelf of one entry in the place of the real one."""
     folder = tmp_path / "zoo"
     shutil.copytree(tiny_entry, folder / tiny_entry.name)
-    monkeypatch.setattr(zoo, "shelf", lambda: folder)
+    for module in (listing, zoo):
+        monkeypatch.setattr(module, "shelf", lambda: folder)
     return folder
 
 
 class TestShelf:
     def test_in_a_clone_it_is_beside_the_package(self, tmp_path, monkeypatch):
         (tmp_path / "keras_vae").mkdir()
-        monkeypatch.setattr(zoo, "__file__", str(tmp_path / "keras_vae" / "zoo.py"))
+        monkeypatch.setattr(listing, "__file__", str(tmp_path / "keras_vae" / "listing.py"))
         assert zoo.shelf() == tmp_path / "zoo"
 
     def test_in_an_installed_package_it_is_inside(self, tmp_path, monkeypatch):
         (tmp_path / "zoo").mkdir()  # someone else's folder in site-packages
         (tmp_path / "keras_vae" / "shelf").mkdir(parents=True)
-        monkeypatch.setattr(zoo, "__file__", str(tmp_path / "keras_vae" / "zoo.py"))
+        monkeypatch.setattr(listing, "__file__", str(tmp_path / "keras_vae" / "listing.py"))
         assert zoo.shelf() == tmp_path / "keras_vae" / "shelf"
 
     def test_an_installed_package_finds_its_entries(self, tiny_entry, tmp_path, monkeypatch):
         shutil.copytree(tiny_entry, tmp_path / "keras_vae" / "shelf" / tiny_entry.name)
-        monkeypatch.setattr(zoo, "__file__", str(tmp_path / "keras_vae" / "zoo.py"))
+        monkeypatch.setattr(listing, "__file__", str(tmp_path / "keras_vae" / "listing.py"))
         assert zoo.names() == ["dense_vae_tiny"]
         assert zoo.load("dense_vae_tiny").latent_dim == 3
 

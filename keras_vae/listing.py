@@ -1,0 +1,63 @@
+"""The listing of the shelf: which entries there are, and what their metadata say.
+
+Imports the standard library alone: who only wants to know waits for neither TensorFlow nor Keras.
+"""
+
+import json
+from pathlib import Path
+
+from keras_vae.choice import unknown
+
+
+def shelf():
+    """Path of the shelf: inside an installed package, or `zoo/` of a clone."""
+    package = Path(__file__).parent
+    return package / "shelf" if (package / "shelf").is_dir() else package.parent / "zoo"
+
+
+def names():
+    """Sorted names of the pretrained models."""
+    entries = (path.parent.name for path in shelf().glob("*/metadata.json"))
+    return sorted(name for name in entries if not name.startswith("."))  # those are being written
+
+
+def info(name):
+    """The metadata of an entry: numbers with units in their keys, sample counts, versions, cost.
+
+    Args:
+        name: of an entry, or a folder that `keras-vae train` wrote.
+
+    Raises:
+        ValueError: no such entry.
+        FileNotFoundError: the entry lacks a file.
+    """
+    return metadata(locate(name))
+
+
+def locate(name):
+    """Path of an entry, by its name or as a folder.
+
+    Raises:
+        ValueError: neither an entry nor a folder of one.
+    """
+    if str(name) in names():
+        return shelf() / name
+    folder = Path(name)
+    if (folder / "metadata.json").is_file():
+        return folder
+    if folder.is_dir():
+        raise ValueError(
+            f"{str(folder)!r} is no entry: it has no metadata.json. `keras-vae train` writes one."
+        )
+    raise unknown("model", str(name), names(), ", or give a folder that `keras-vae train` wrote")
+
+
+def metadata(folder):
+    """metadata.json as a dict; FileNotFoundError or ValueError where it cannot be read."""
+    path = Path(folder) / "metadata.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{str(path)!r} is missing; reinstall keras_vae.") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{str(path)!r} is no JSON ({error}); reinstall keras_vae.") from error
