@@ -59,7 +59,7 @@ setup(
         "ai-edge-quantizer",
         "scikit-learn>=1.4",
         "matplotlib>=3.8",
-        "pillow>=10",
+        "pillow>=10.1",  # a scalable font of its own
         "h5py>=3.10",
         "typer>=0.12",
         "rich>=13",

@@ -100,7 +100,7 @@ class SampleGrid(keras.callbacks.Callback):
                 self._write("reconstructions", plot.pairs(images, rebuilt))
 
     def _write(self, name, image):
-        tf.summary.image(name, image[None].astype("float32") / 255.0)
+        tf.summary.image(name, np.atleast_3d(image)[None].astype("float32") / 255.0)
 
     def on_train_end(self, logs=None):
         self.writer.close()

@@ -213,11 +213,17 @@ def _picture(run):
     columns = min(8, len(images))
     images = images[: len(images) // columns * columns]
     samples = run.model.decode(_codes(run, 2 * len(images), seed=1))
-    scale = max(1, 32 // run.model.image_shape[0])
-    left = plot.grid(samples, columns, scale)
-    right = plot.pairs(images, run.model.reconstruct(images), columns, scale)
-    gap = np.full((left.shape[0], 24, left.shape[2]), 255, "uint8")
-    return np.concatenate([left, gap, right], axis=1)
+    scale = max(1, round(56 / run.model.image_shape[0]))
+    rebuilt = plot.pairs(images, run.model.reconstruct(images), columns, scale)
+    of_a_prior = hasattr(run.model, "prior")
+    drawn = "samples" if of_a_prior else "decoded draws of a normal fitted to the codes"
+    originals = "binarised originals" if run.recipe.binarize else "originals"
+    return plot.captioned(
+        {
+            drawn: plot.grid(samples, columns, scale),
+            f"{originals}, each row over its reconstructions": rebuilt,
+        }
+    )
 
 
 def _recipe_source(done):

@@ -130,10 +130,10 @@ def test_sample_grid_writes_what_tensorboard_reads(binary, tmp_path):
     model.fit(binary, epochs=4, verbose=0, callbacks=[grid])
     found = pictures(tmp_path)
     assert set(found) == {(tag, step) for tag in ("samples", "reconstructions") for step in (2, 4)}
-    expected = plot.grid(model.sample(12, seed=3))
+    expected = plot.grid(model.sample(12, seed=3))[..., None]
     assert found["samples", 4].shape == expected.shape
     np.testing.assert_allclose(found["samples", 4].astype(int), expected.astype(int), atol=1)
-    expected = plot.pairs(binary[:12], model.reconstruct(binary[:12]))
+    expected = plot.pairs(binary[:12], model.reconstruct(binary[:12]))[..., None]
     assert found["reconstructions", 2].shape == expected.shape
 
 

@@ -89,11 +89,23 @@ class TestWhatIsWritten:
     def test_picture_has_samples_and_reconstructions_side_by_side(self, tiny_entry):
         with Image.open(tiny_entry / "samples.png") as picture:
             pixels = np.asarray(picture)
-        side = 8 * 4  # 8 pixels, each shown as 4x4
-        assert pixels.shape == (8 * (side + 2) + 2, 2 * (8 * (side + 2) + 2) + 24)
+        side = 8 * 7  # 8 pixels, each shown as 7x7
+        rows = 8 * (side + 2) + 2
+        assert pixels.shape[1] == 2 * (8 * (side + 2) + 2) + 24
+        captions = pixels[:-rows]
+        for half in np.split(captions, 2, axis=1):
+            assert half.min() < 60 < np.median(half)
         test = data.pixels(data.load("digits").test, "dynamic", 0)[0, :, :, 0]
         left = pixels.shape[1] // 2 + 12 + 2
-        np.testing.assert_array_equal(pixels[2 : 2 + side : 4, left : left + side : 4], test * 255)
+        shown = pixels[-rows:][2 : 2 + side : 7, left : left + side : 7]
+        np.testing.assert_array_equal(shown, test * 255)
+
+    def test_caption_says_what_the_samples_of_an_autoencoder_are(self):
+        captions = {}
+        for builder in ("dense_ae", "dense_vae"):
+            picture = entry._picture(untrained_run(builder, SMALL, images=300))
+            captions[builder] = (picture[:24, :464] < 128).sum()
+        assert captions["dense_ae"] > 4 * captions["dense_vae"] > 0  # a sentence, a word
 
     def test_recipe_is_written_where_there_is_none_and_loads(self, tiny_run, tiny_entry):
         assert recipe.load(tiny_entry / "recipe.py") == tiny_run.recipe
@@ -125,7 +137,7 @@ class TestWhatIsWritten:
         run = untrained_run("dense_vae", SMALL, images=images)
         with Image.open(zoo.publish(run, tmp_path / "entry") / "samples.png") as picture:
             rows = 2 * max(1, min(32, images // 10) // 8)
-            assert picture.height == rows * 34 + 2
+            assert 15 < picture.height - (rows * 58 + 2) < 100  # the captions
 
     def test_autoencoder_with_a_code_of_one_number(self, tmp_path):
         run = untrained_run("dense_ae", {**SMALL, "latent_dim": 1})

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from PIL import Image
 
 from keras_vae import models, plot
@@ -24,7 +26,7 @@ def tile(canvas, row, column, size=(4, 6)):
 def test_grid_is_as_square_as_it_gets_or_as_asked(count, columns, rows_columns):
     canvas = plot.grid(flat(np.linspace(0, 0.5, count)), columns)
     rows, columns = rows_columns
-    assert canvas.shape == (rows * 6 + 2, columns * 8 + 2, 1)
+    assert canvas.shape == (rows * 6 + 2, columns * 8 + 2)
     assert canvas.dtype == np.uint8
 
 
@@ -36,20 +38,61 @@ def test_grid_fills_row_by_row():
 
 def test_grid_repeats_pixels_and_clips():
     canvas = plot.grid(flat([-1.0, 2.0]), columns=2, scale=3)
-    assert canvas.shape == (12 + 2 * plot.PAD, 36 + 3 * plot.PAD, 1)
+    assert canvas.shape == (12 + 2 * plot.PAD, 36 + 3 * plot.PAD)
     assert tile(canvas, 0, 0, (12, 18)).max() == 0
     assert tile(canvas, 0, 1, (12, 18)).min() == 255
 
 
-@pytest.mark.parametrize(("channels", "shown"), [(1, 1), (2, 4), (3, 3), (4, 4)])
-def test_saved_grid_is_a_png_that_pil_reads(channels, shown, tmp_path):
-    images = np.random.rand(5, 4, 6, channels)
+@pytest.mark.parametrize(("channels", "shown"), [(1, ()), (2, (4,)), (3, (3,)), (4, (4,))])
+def test_a_grid_goes_into_pil_and_matplotlib_as_it_is(channels, shown, tmp_path):
+    images = np.random.default_rng(0).random((3, 4, 6, channels), "float32")
     canvas = plot.grid(images)
-    assert canvas.shape[-1] == shown
+    assert canvas.shape[2:] == shown
+    np.testing.assert_array_equal(np.asarray(Image.fromarray(canvas)), canvas)
+    figure = Figure()
+    np.testing.assert_array_equal(figure.add_subplot().imshow(canvas).get_array(), canvas)
+    assert plot.pairs(images, images).shape[2:] == shown
     plot.save(canvas, tmp_path / "grid.png")
     with Image.open(tmp_path / "grid.png") as picture:
         assert picture.format == "PNG"
-        np.testing.assert_array_equal(np.asarray(picture).reshape(canvas.shape), canvas)
+        np.testing.assert_array_equal(np.asarray(picture), canvas)
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    plot.save(np.zeros((4, 6), "uint8"), tmp_path / "grid.png")
+    before = (tmp_path / "grid.png").read_bytes()
+    with pytest.raises(TypeError):
+        plot.save(np.zeros((4, 6, 7), "uint8"), tmp_path / "grid.png")
+    assert (tmp_path / "grid.png").read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "scale"), [((8, 8, 1), 8), ((28, 28, 1), 3), ((32, 48, 3), 2), ((200, 64, 1), 1)]
+)
+def test_images_are_shown_with_at_least_64_pixels(shape, scale):
+    assert plot.legible_scale(shape) == scale
+    assert min(shape[:2]) * scale >= 64
+
+
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_captions_stand_above_their_pictures(colours):
+    random = np.random.default_rng(0)
+    left, right = (random.integers(0, 256, (60, 150, *colours), "uint8") for _ in range(2))
+    long = "decoded draws of a normal fitted to the codes"
+    for captions, lines in ((("samples", "originals"), 1), (("samples", long), 3)):
+        shown = plot.captioned(dict(zip(captions, (left, right))), gap=10)
+        top = shown.shape[0] - 60
+        assert shown.shape[1:] == (310, *colours)
+        assert lines * plot.FONT_SIZE < top < (lines + 1) * 1.6 * plot.FONT_SIZE
+        for panel, first in ((left, 0), (right, 160)):
+            error = shown[top:, first : first + 150].astype("int") - panel
+            assert np.abs(error).max() <= (0 if colours else 5)  # 32 levels of grey
+            caption = shown[:top, first : first + 150]
+            assert caption.min() < 60 < 200 < np.median(caption)
+        assert shown[:, 150:160].min() == 255  # no caption reaches over the gap
+    other = plot.captioned({"codes": left, "originals": right}, gap=10)
+    assert other.shape != shown.shape or (other != shown).any()
 
 
 @pytest.mark.parametrize("images", [np.zeros((0, 4, 6, 1)), np.zeros((4, 6, 1))])
@@ -61,7 +104,7 @@ def test_grid_refuses_other_shapes(images):
 def test_pairs_put_each_reconstruction_below_its_original():
     originals, rebuilt = flat([0.0, 0.1, 0.2, 0.3]), flat([0.4, 0.5, 0.6, 0.7])
     canvas = plot.pairs(originals[..., 0], rebuilt, columns=2)
-    assert canvas.shape == (4 * 6 + 2, 2 * 8 + 2, 1)
+    assert canvas.shape == (4 * 6 + 2, 2 * 8 + 2)
     rows = [[tile(canvas, r, c).mean() / 255 for c in range(2)] for r in range(4)]
     expected = [[0.0, 0.1], [0.4, 0.5], [0.2, 0.3], [0.6, 0.7]]
     np.testing.assert_allclose(rows, expected, atol=0.002)
@@ -78,13 +121,14 @@ def test_pairs_show_every_image_when_the_last_row_is_short():
 @pytest.mark.parametrize("labelled", [True, False])
 def test_latent_map(latent_dim, labelled, grey, digits, tmp_path):
     model = models.dense_ae((8, 8, 1), latent_dim=latent_dim, hidden_units=(8,))
-    labels = digits.train.labels[: len(grey)] if labelled else None
-    figure = plot.latent_map(model, grey, labels, title="digits")
-    axes = figure.axes[0]
-    points = axes.collections[0].get_offsets()
+    labels = digits.train.labels[: len(grey)]
+    figure = plot.latent_map(model, grey, labels if labelled else None, title="digits")
+    (axes,) = figure.axes
+    points = np.concatenate([part.get_offsets() for part in axes.collections])
     codes = model.encode(grey)
+    if labelled:  # label after label
+        codes = codes[np.argsort(labels, kind="stable")]
     assert points.shape == (64, 2)
-    assert len(figure.axes) == (2 if labelled else 1)  # the colour bar
     assert axes.get_title() == "digits"
     if latent_dim == 5:
         assert "component 1 of the codes" in axes.get_xlabel()
@@ -95,4 +139,16 @@ def test_latent_map(latent_dim, labelled, grey, digits, tmp_path):
         assert axes.get_xlabel() == "z[0]"
     figure.savefig(tmp_path / "map.png")
     with Image.open(tmp_path / "map.png") as picture:
-        assert picture.width > 100
+        assert min(picture.size) >= 800
+
+
+def test_points_of_the_latent_map_are_numerals_in_colours_named_by_large_ones(grey):
+    model = models.dense_ae((8, 8, 1), latent_dim=2, hidden_units=(8,))
+    labels = np.arange(64) % 12
+    axes = plot.latent_map(model, grey, labels).axes[0]
+    assert [text.get_text() for text in axes.texts] == [str(label) for label in range(12)]
+    colours = [to_hex(text.get_color()) for text in axes.texts]
+    assert len(set(colours[:10])) == 10
+    assert colours == [to_hex(part.get_facecolor()[0]) for part in axes.collections]
+    outlines = [part.get_paths()[0].vertices for part in axes.collections]
+    assert len({outline.tobytes() for outline in outlines}) == 12  # each its own numeral
