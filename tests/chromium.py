@@ -5,7 +5,10 @@ byte go in by file descriptor 3 and come out of 4.
 """
 
 import base64
+import collections
 import contextlib
+import functools
+import io
 import json
 import os
 import select
@@ -16,7 +19,7 @@ import threading
 import time
 
 from keras_vae.export import web_server
-from keras_vae.export.web import source
+from keras_vae.export.web import litert_places
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = float(os.environ.get("BROWSER_TIMEOUT", "120"))  # for one answer of the browser
@@ -45,19 +48,39 @@ def find():
 def missing():
     """What a browser test needs and this machine lacks: a list of words."""
     lacks = [] if find() else ["chromium"]
-    return lacks + ([] if (source() / "node_modules").is_dir() else ["npm install in export/web"])
+    installed = any((place / "@litertjs").is_dir() for place in litert_places())
+    return lacks + ([] if installed else ["npm install --prefix export/web"])
 
 
 class Server:
-    """Serves a folder on a free port until it is stopped."""
+    """Serves a folder on a free port until it is stopped.
 
-    def __init__(self, folder):
+    `sent` counts the bytes of each file that went over the wire; files whose names end in one of
+    `held` stop at their half until `go` is set.
+    """
+
+    def __init__(self, folder, held=()):
+        self.sent, self.go = collections.Counter(), threading.Event()
+        outer = self
+
+        class Counting(web_server.Handler):
+            def copyfile(self, source, outputfile):
+                content = source.read()
+                outer.sent[self.path.partition("?")[0]] += len(content)
+                parts = (content[: len(content) // 2], content[len(content) // 2 :])
+                for part in parts:
+                    super().copyfile(io.BytesIO(part), outputfile)
+                    if part is parts[0] and self.path.endswith(tuple(held)):
+                        outer.go.wait(SECONDS)
+
         self.running = web_server.server(folder, port=0)
+        self.running.RequestHandlerClass = functools.partial(Counting, directory=str(folder))
         self.url = web_server.url(self.running)
         self.thread = threading.Thread(target=web_server.serve, args=(self.running,))
         self.thread.start()
 
     def stop(self):
+        self.go.set()
         self.running.shutdown()
         self.thread.join()
 
@@ -130,10 +153,14 @@ class Page:
                 raise TimeoutError(f"{condition} did not hold in {seconds:.0f} s; page: {state}")
             time.sleep(0.1)
 
-    def open(self, url):
-        """Goes to an address and waits until the page says that it is ready (or has failed)."""
+    def go(self, url):
+        """Goes to an address."""
         self.command("Page.navigate", url="about:blank")
         self.command("Page.navigate", url=url)
+
+    def open(self, url):
+        """Goes to an address and waits until the page says that it is ready (or has failed)."""
+        self.go(url)
         self.wait("['ready', 'failed'].includes(document.documentElement?.dataset.state)")
 
     def size(self, width, height, scale=1, dark=False, phone=False):
@@ -171,6 +198,13 @@ class Page:
                 buttons=1,
                 clickCount=1,
             )
+
+    def touch(self, points):
+        """Puts a finger down at the first (x, y), moves it along the others and lifts it."""
+        kinds = ["touchStart", *["touchMove"] * (len(points) - 1)]
+        for kind, (x, y) in zip(kinds, points):
+            self.command("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y}])
+        self.command("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 
     def screenshot(self):
         """Bytes of a PNG of the viewport."""

@@ -4,6 +4,7 @@ Needs Debian's chromium, and `npm install` in export/web. Without them the tests
 REQUIRE_BROWSER is set. WRITE_SCREENSHOT=1 renews docs/images/web.png.
 """
 
+import base64
 import io
 import json
 import os
@@ -26,6 +27,15 @@ IMAGE = """(() => {
   const context = document.getElementById("image").getContext("2d");
   return [height, width, ...context.getImageData(0, 0, width, height).data];
 })()"""
+TABS = ("map", "sliders", "between", "draw")
+TARGET = 44  # CSS pixels that a finger needs
+WIRE = 4_000_000  # bytes of a first visit without the models, packed as they are sent
+LEVELS = """((id) => {
+  const canvas = document.getElementById(id);
+  const { width, height } = canvas;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  return [height, width, ...data.filter((_, i) => i % 4 === 0)];
+})"""
 MEAN_ERROR = 3 / 255  # of quantised files: what tests/test_export_zoo.py allows
 
 
@@ -42,6 +52,20 @@ def opened(site):
         page.size(1280, 860)
         page.open(f"{server.url}#{site.models[0]['name']}")
         yield page
+
+
+@pytest.fixture
+def phone(opened, site):
+    """The same page on a phone, with its first model of MNIST."""
+    opened.size(390, 844, phone=True)
+    opened.command("Emulation.setTouchEmulationEnabled", enabled=True)
+    choose(opened, "conv_vae_mnist")
+    show_tab(opened, "map")
+    opened.run("scrollTo(0, 0)")
+    yield opened
+    opened.command("Emulation.setTouchEmulationEnabled", enabled=False)
+    opened.run("scrollTo(0, 0)")
+    opened.size(1280, 860)
 
 
 def choose(page, name):
@@ -65,6 +89,35 @@ def image(page):
     return np.asarray(levels).reshape(height, width, 4)[..., 0]
 
 
+def painted(page, identifier):
+    """(H, W) levels 0..255 of a canvas."""
+    height, width, *levels = page.run(f"{LEVELS}({json.dumps(identifier)})")
+    return np.asarray(levels).reshape(height, width)
+
+
+def example(model, index=0):
+    """(H, W) levels of a test image of an entry of models.json."""
+    pixels = np.frombuffer(base64.b64decode(model["images"][index]["pixels"]), "uint8")
+    return pixels.reshape(model["image_shape"])[..., 0]
+
+
+def box(page, selector):
+    return page.run(
+        f"document.querySelector({json.dumps(selector)}).getBoundingClientRect().toJSON()"
+    )
+
+
+def in_sight(page):
+    """Whether the whole picture lies in the viewport, and nothing over it."""
+    return page.run("""(() => {
+      const image = document.getElementById("image");
+      const { left, top, right, bottom } = image.getBoundingClientRect();
+      const inside = left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
+      const corners = [[left + 8, top + 8], [right - 8, bottom - 8]];
+      return inside && corners.every(([x, y]) => document.elementFromPoint(x, y) === image);
+    })()""")
+
+
 def show_tab(page, name):
     page.run(f"document.getElementById('tab-{name}').click()")
 
@@ -82,6 +135,46 @@ def test_a_visitor_sees_first_a_vae_of_the_largest_images(site):
     (shown,) = [model for model in site.models if model["name"] == name]
     assert shown["prior"] is not None
     assert shown["image_shape"] == max(model["image_shape"] for model in site.models)
+
+
+def test_the_first_picture_is_a_test_image_while_the_page_loads_and_then_its_code(site):
+    with chromium.Server(site.path, held=[".wasm"]) as server, chromium.page() as page:
+        page.size(390, 844, phone=True)
+        page.go(server.url)
+        page.wait("document.getElementById('progress')?.value > 0.2")
+        name = page.run("document.getElementById('model').value")
+        (model,) = [model for model in site.models if model["name"] == name]
+        assert page.run("document.documentElement.dataset.state") == "loading"
+        np.testing.assert_array_equal(painted(page, "image"), example(model))
+        progress = box(page, "#progress")
+        assert progress["height"] > 0
+        assert progress["bottom"] < 844
+        assert 0.2 < page.run("document.getElementById('progress').value") < 0.8
+        server.go.set()
+        page.wait("document.documentElement.dataset.state === 'ready'")
+        assert box(page, "#progress")["height"] == 0
+        np.testing.assert_allclose(code(page), model["images"][0]["z"], atol=1e-6)
+        np.testing.assert_array_equal(painted(page, "original"), example(model))
+        assert np.abs(image(page) - example(model).astype(int)).mean() < 25  # it is its likeness
+        assert page.errors() == []
+
+
+def test_a_first_visit_takes_few_bytes_and_the_runtime_once(site):
+    with chromium.Server(site.path) as server, chromium.page() as page:
+        page.open(server.url)
+        until_ready = sum(server.sent.values())  # the service worker has hardly begun
+        page.wait("document.documentElement.dataset.offline === 'ready'")
+        (runtime,) = [path for path in server.sent if path.endswith(".wasm")]
+        assert server.sent[runtime] < 0.4 * (site.path / runtime[1:]).stat().st_size
+        models = [path for path in server.sent if path.startswith("/models/")]
+        assert len(models) == 3 * len(site.models)
+        page_alone = sum(server.sent.values()) - sum(server.sent[path] for path in models)
+        assert page_alone < WIRE
+        print(
+            f"first picture within {until_ready:,} bytes; runtime {server.sent[runtime]:,}, page "
+            f"with it {page_alone:,}, everything {sum(server.sent.values()):,}"
+        )
+        assert page.errors() == []
 
 
 def test_every_model_draws_and_its_pixels_are_the_golden_ones(opened, site):
@@ -194,7 +287,7 @@ def test_a_drawn_stroke_is_reconstructed(opened, name):
 
 
 def test_every_control_has_a_name(opened):
-    for tab in ("map", "sliders", "between", "draw"):
+    for tab in TABS:
         show_tab(opened, tab)
         nodes = opened.command("Accessibility.getFullAXTree")["nodes"]
         controls = [
@@ -209,11 +302,129 @@ def test_every_control_has_a_name(opened):
     assert opened.run("document.querySelectorAll('h1').length") == 1
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_sticks_out_at_the_side(opened, width):
-    opened.size(width, 844, phone=width == 390)
+def test_the_menu_tells_the_models_apart(opened, site):
+    texts = opened.run("[...document.getElementById('model').options].map(({ text }) => text)")
+    assert len(set(texts)) == len(texts) == len(site.models)
+    assert all(" kB" in text for text in texts)
+    micro = [text for model, text in zip(site.models, texts) if model["name"].endswith("_micro")]
+    assert all(" micro " in text for text in micro)
+    assert len(micro) == 2
+
+
+def test_the_words_are_explained_where_they_stand(opened):
+    choose(opened, "conv_vae_mnist")
+    assert "nats: " in opened.run("document.getElementById('quality-note').innerText")
+    opened.run("document.getElementById('reset').click()")
+    image(opened)
+    assert "mean code of all test images" in opened.run("document.getElementById('told').innerText")
+    show_tab(opened, "sliders")
+    assert "one number of the code" in opened.run(
+        "document.getElementById('sliders-note').innerText"
+    )
+    assert "eleventh" not in opened.run("document.querySelector('.words').innerText")
+    opened.run("document.querySelector('.words summary').click()")
+    assert "eleventh" in opened.run("document.querySelector('.words').innerText")
+    opened.run("document.querySelector('.words summary').click()")
+
+
+def test_a_test_image_is_chosen_by_a_touch_and_kept_by_another_model(phone, site):
+    (model,) = [model for model in site.models if model["name"] == "conv_vae_mnist"]
+    phone.run("document.querySelector('#examples').scrollIntoView({ block: 'end' })")
+    at = box(phone, "#examples button:nth-child(5)")
+    phone.touch([(at["x"] + 20, at["y"] + 20)])
+    phone.command("Input.dispatchMouseEvent", type="mouseMoved", x=1, y=1)
+    phone.wait("document.querySelector('#examples button:nth-child(5)').ariaPressed === 'true'")
+    image(phone)
+    np.testing.assert_allclose(code(phone), model["images"][4]["z"], atol=1e-6)
+    np.testing.assert_array_equal(painted(phone, "original"), example(model, 4))
+    label = model["images"][4]["label"]
+    assert f"this test image, a\xa0{label}" in phone.run(
+        "document.getElementById('told').textContent"
+    )
+    choose(phone, "dense_vae_mnist")
+    np.testing.assert_array_equal(painted(phone, "original"), example(model, 4))
+    phone.run("document.getElementById('surprise').click()")
+    image(phone)
+    assert box(phone, "#original")["height"] == 0
+
+
+def test_on_a_phone_the_controls_begin_above_the_fold(phone):
+    assert in_sight(phone)
+    assert box(phone, ".tabs")["bottom"] < 844 / 2 + TARGET
+    assert box(phone, "#map")["bottom"] < 844
+
+
+def test_on_a_phone_the_picture_stays_while_a_finger_walks_on_the_map(phone):
+    phone.run("scrollTo(0, document.getElementById('map').getBoundingClientRect().bottom - 844)")
+    before, picture = code(phone), image(phone)
+    at = box(phone, "#map")
+    x, y = at["x"] + at["width"] * 0.3, at["y"] + at["height"] * 0.6
+    phone.touch([(x + 12 * step, y + 6 * step) for step in range(12)])
+    assert (image(phone) != picture).any()
+    assert np.abs(code(phone) - before).max() > 0.1
+    assert in_sight(phone)
+    assert "place on the map" in phone.run("document.getElementById('told').textContent")
+
+
+@pytest.mark.parametrize("size", [(390, 844), (360, 640)])
+def test_on_a_phone_the_picture_stays_in_sight_of_every_control(phone, size):
+    phone.size(*size, phone=True)
+    for tab in TABS:
+        show_tab(phone, tab)
+        count = phone.run("""(() => {
+          const controls = "#tools :is(button, select, input, [tabindex='0'])";
+          window.controls = [...document.querySelectorAll(controls)]
+            .filter((each) => each.checkVisibility());
+          return window.controls.length;
+        })()""")
+        assert count >= 5
+        for number in range(count):
+            phone.run(f"window.controls[{number}].focus()")
+            phone.run(f"window.controls[{number}].scrollIntoView({{ block: 'nearest' }})")
+            assert in_sight(phone), (tab, number, phone.run("scrollY"), box(phone, "#image"))
+            # What has the focus is not under the picture.
+            top = phone.run(f"window.controls[{number}].getBoundingClientRect().top")
+            assert top >= box(phone, ".stage")["bottom"] - 1, (tab, number)
+
+
+@pytest.mark.parametrize("width", [360, 390, 1280])
+def test_every_target_is_large_enough_for_a_finger(opened, width):
+    opened.size(width, 844, phone=width < 1000)
     try:
-        for tab in ("map", "sliders", "between", "draw"):
+        for name in ("conv_vae_mnist", "dense_ae_digits"):
+            choose(opened, name)
+            for tab in TABS:
+                show_tab(opened, tab)
+                small = opened.run(f"""(() => {{
+                  const all = "a, button, select, input, summary, canvas[tabindex], [role=tab]";
+                  const targets = [...document.querySelectorAll(all)];
+                  return targets.filter((each) => each.checkVisibility()).map((each) => {{
+                    if (each.className === "skip") each.focus();
+                    const {{ width, height }} = each.getBoundingClientRect();
+                    return [each.id || each.outerHTML, width, height];
+                  }}).filter(([, width, height]) => width < {TARGET} || height < {TARGET});
+                }})()""")
+                assert small == [], tab
+    finally:
+        opened.size(1280, 860)
+
+
+def test_nothing_is_cut_off_in_a_button(phone):
+    for size in ((390, 844), (360, 640), (320, 568)):
+        phone.size(*size, phone=True)
+        for tab in TABS:
+            show_tab(phone, tab)
+            cut = phone.run("""[...document.querySelectorAll("button")]
+              .filter((each) => each.checkVisibility() && each.scrollWidth > each.clientWidth)
+              .map((each) => each.textContent)""")
+            assert cut == [], (size, tab)
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_nothing_sticks_out_at_the_side(opened, width):
+    opened.size(width, 844, phone=width < 1000)
+    try:
+        for tab in TABS:
             show_tab(opened, tab)
             assert opened.run("document.documentElement.scrollWidth") <= width
     finally:

@@ -3,10 +3,10 @@ import { Plane } from "./codes.js";
 import { bytesOf, compile } from "./runtime.js";
 
 export class Model {
-  /** @param entry of models.json; @param {boolean} webgpu whether to try WebGPU. */
-  constructor(entry, webgpu) {
+  /** @param entry of models.json; @param {Promise<{webgpu: boolean}>} started LiteRT.js. */
+  constructor(entry, started) {
     Object.assign(this, entry);
-    this.webgpu = webgpu;
+    this.started = started;
     this.plane = new Plane(entry.plane);
   }
 
@@ -20,8 +20,8 @@ export class Model {
   }
 
   async open() {
-    const bytes = await bytesOf(this.files.decoder.path);
-    return compile(bytes, this.webgpu, async (network) => {
+    const [bytes, { webgpu }] = await Promise.all([bytesOf(this.files.decoder.path), this.started]);
+    return compile(bytes, webgpu, async (network) => {
       const { z, pixels } = await this.golden();
       for (let i = 0; i < z.length; i += 1) {
         const found = await network.run(Float32Array.from(z[i]));

@@ -10,17 +10,48 @@ export async function runtimeName() {
   return (await supportsFeature("relaxedSimd")) ? "litert_wasm_internal" : "litert_wasm_compat_internal";
 }
 
-/** Loads LiteRT.js. Resolves to { webgpu: bool, runtime: name }. */
-export async function start() {
+/**
+ * Loads LiteRT.js.
+ *
+ * @param {Object<string, number>} sizes bytes of each wasm file, unpacked, by its name.
+ * @param {(share: number) => void} onProgress is told how much of the wasm file has come.
+ * @returns {Promise<{webgpu: boolean, runtime: string}>}
+ */
+export async function start(sizes = {}, onProgress = () => {}) {
   const runtime = await runtimeName();
-  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
-  // LiteRT writes its notes to stderr, which would be the console's errors; this object is its
-  // options, taken by the first module that starts.
+  const base = new URL(`litert/${runtime}`, import.meta.url).href;
+  const [wasm, adapter] = await Promise.all([
+    compileWasm(`${base}.wasm`, (bytes) => onProgress(bytes / (sizes[runtime] ?? Infinity))),
+    navigator.gpu?.requestAdapter().catch(() => null),
+  ]);
+  // This object is LiteRT's options, taken by the first module that starts.
   globalThis.Module = {
+    instantiateWasm: (imports, receive) => {
+      WebAssembly.instantiate(wasm, imports).then((instance) => receive(instance, wasm));
+      return {}; // the exports come later
+    },
+    // LiteRT writes its notes to stderr, which would be the console's errors.
     printErr: (line) => (/^(INFO|WARNING|VERBOSE)\b/.test(line) ? console.debug(line) : console.error(line)),
   };
-  await loadLiteRt(new URL(`litert/${runtime}.js`, import.meta.url).href);
+  await loadLiteRt(`${base}.js`);
+  onProgress(1);
   return { webgpu: Boolean(adapter), runtime };
+}
+
+/** Compiles a wasm file while it comes, and counts its bytes, unpacked. */
+async function compileWasm(url, onBytes) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url}: the server says ${response.status}.`);
+  let bytes = 0;
+  const count = (part, controller) => {
+    bytes += part.byteLength;
+    onBytes(bytes);
+    controller.enqueue(part);
+  };
+  const counted = response.body.pipeThrough(new TransformStream({ transform: count }));
+  // The type is said here: not every server knows it, and without it nothing is compiled.
+  const headers = { "Content-Type": "application/wasm" };
+  return WebAssembly.compileStreaming(new Response(counted, { headers }));
 }
 
 /** The bytes of a file of the site, unpacked where it is gzipped and the server did not say so. */

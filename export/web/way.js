@@ -1,6 +1,7 @@
 // From one digit to another: two examples, the way between their codes, a strip of pictures of it.
 import { between, choice } from "./codes.js";
 import { paint } from "./picture.js";
+import { a } from "./stage.js";
 
 const STOPS = 7; // pictures in the strip
 const DURATION = 2600; // ms of a run from end to end
@@ -25,7 +26,21 @@ export function setUpBetween(state, show) {
 
   const at = (position) => between(ends[0], ends[1], position, state.model.interpolation === "spherical");
 
-  const draw = () => show(at(Number(slider.value)), "between");
+  // What an end is called: by its label where there are labels, else by its number.
+  const named = (label) => {
+    const { codes_of: of, points } = state.model;
+    if (of === "test" && points[0][2] !== null) return a(label);
+    return `${of === "test" ? "test image" : "draw"} ${Number(label) + 1}`;
+  };
+
+  const endsTold = () => [named(from.value), named(to.value)];
+
+  const draw = () => {
+    const position = Number(slider.value);
+    const [first, last] = endsTold();
+    const told = `${Math.round(100 * position)} % of the way from ${first} to ${last}.`;
+    return show(at(position), "between", told);
+  };
 
   const chooseEnds = () => {
     ends = [from, to].map((select) => Float32Array.from(choice(examplesOf(select.value)).z));
@@ -41,8 +56,8 @@ export function setUpBetween(state, show) {
       if (mine !== strip || model !== state.model) return;
       paint(canvas, pixels, model.image_shape);
     }
-    const [a, b] = [from, to].map((select) => select.selectedOptions[0].textContent);
-    byId("strip").setAttribute("aria-label", `${STOPS} pictures on the way from ${a} to ${b}`);
+    const [first, last] = endsTold();
+    byId("strip").setAttribute("aria-label", `${STOPS} pictures on the way from ${first} to ${last}`);
   }
 
   const stop = () => {
@@ -75,15 +90,15 @@ export function setUpBetween(state, show) {
       stop();
       ends = null;
       const labels = [...new Set(state.model.examples.map(({ label }) => String(label)))];
-      const real = state.model.codes_of === "test";
       for (const [select, label] of [[from, labels[0]], [to, labels[1] ?? labels[0]]]) {
         const kept = labels.includes(select.value) ? select.value : label;
-        const options = labels.map((name) => new Option(real ? name : `Draw ${Number(name) + 1}`, name));
+        const options = labels.map((label) => new Option(named(label).replace(/^an? /, ""), label));
         select.replaceChildren(...options);
         select.value = kept;
       }
       const way = state.model.interpolation === "spherical" ? "along an arc" : "along a line";
-      byId("between-note").textContent = `Codes of two ${real ? "test images" : "draws"}, ${way}.`;
+      const whose = state.model.codes_of === "test" ? "test images" : "draws";
+      byId("between-note").textContent = `Codes of two ${whose}, ${way}.`;
       if (!byId("panel-between").hidden) this.shown();
     },
     shown() {

@@ -174,7 +174,7 @@ def menu(entry, size):
     numbers = entry["numbers"]
     parts = [_named(entry, SHORT), f"{size / 1000:.0f} kB"]
     if "nll_nats" in numbers:
-        parts.append(f"{numbers['nll_nats']:.1f} nats")
+        parts.append(f"{numbers['nll_nats']:.3g} nats")
     elif "mse" in numbers:
         parts.append(f"mse {numbers['mse']:.4f}")
     return " · ".join(parts)

@@ -50,6 +50,10 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         super().end_headers()
 
+    def copyfile(self, source, outputfile):
+        with contextlib.suppress(ConnectionError):  # a browser may leave before a file has come
+            super().copyfile(source, outputfile)
+
     def log_message(self, *arguments):
         """Says nothing: a page asks for thirty files."""
 
