@@ -3,7 +3,6 @@
 Exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage.
 """
 
-import functools
 import os
 import sys
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from keras_vae import listing, terminal
+from keras_vae import listing, picture_verbs, terminal
+from keras_vae.verb import Json, Name, with_tensorflow
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes are not the user's
 
@@ -23,8 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Name = Annotated[str, typer.Argument(help="Name of an entry, or a folder that `train` wrote.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
 EXPECTED_ERRORS = (ValueError, OSError, TypeError, FloatingPointError, ImportError)
 
 
@@ -38,25 +36,6 @@ def main():
     except EXPECTED_ERRORS as error:
         print(f"keras-vae: {error}", file=sys.stderr)
         sys.exit(1)
-
-
-def verb(function):
-    """A verb that works with models: TensorFlow is imported first, without its start-up notes.
-
-    The others, and every `--help`, do without.
-    """
-
-    @functools.wraps(function)
-    def started(*arguments, **options):
-        from keras_vae.quiet import quiet
-
-        with quiet():
-            import tensorflow as tf
-
-            tf.config.list_physical_devices()
-        return function(*arguments, **options)
-
-    return app.command()(started)
 
 
 @app.command("list")
@@ -95,31 +74,12 @@ def info(name: Name, as_json: Json = False):
     terminal.markdown((listing.locate(name) / "README.md").read_text(encoding="utf-8"))
 
 
-@verb
-def generate(
-    name: Name,
-    output: Annotated[Path, typer.Option(help="PNG file to write.")],
-    count: Annotated[int, typer.Option(min=1, help="Number of images.")] = 64,
-    seed: Annotated[int | None, typer.Option(help="For the same images again.")] = None,
-    scale: Annotated[int, typer.Option(min=1, help="Times that each pixel is repeated.")] = 2,
-    as_json: Json = False,
-):
-    """Draws images from a model's prior and writes them as one picture.
-
-    Example: `keras-vae generate conv_vae_mnist --count 64 --seed 7 --output grid.png`
-    """
-    from keras_vae import plot, zoo
-
-    _check_picture(output)
-    model = zoo.load(name)
-    if not hasattr(model, "sample"):
-        raise ValueError(f"{name!r} is an autoencoder: it has no prior to draw from. Use a VAE.")
-    picture = plot.grid(model.sample(count, seed=seed), scale=scale)
-    plot.save(picture, output)
-    terminal.done(as_json, {"file": str(output), "count": count, "seed": seed})
+for _verb in (picture_verbs.generate, picture_verbs.interpolate, picture_verbs.reconstruct):
+    app.command()(_verb)
 
 
-@verb
+@app.command()
+@with_tensorflow
 def train(
     what: Annotated[
         str,
@@ -137,6 +97,11 @@ def train(
         str | None, typer.Option(help="For pictures; by default normal with a learned scale.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
+    beta: Annotated[
+        float | None, typer.Option(min=0, help="Weight of the rate in the ELBO (VAEs).")
+    ] = None,
     as_json: Json = False,
 ):
     """Trains an entry from its recipe, or a model on your own pictures.
@@ -150,17 +115,27 @@ def train(
 
     entry.check_target(output)
     recipe, recipe_file = training.choose(
-        what, images, output.name, image_size, latent_dim, likelihood, epochs
+        what,
+        images,
+        output.name,
+        image_size,
+        latent_dim,
+        likelihood,
+        epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        beta=beta,
     )
     with terminal.progress(as_json):
         written = training.train(recipe, output, recipe_file)
-    misses = [] if epochs else recipe.misses(written["numbers"])
+    misses = recipe.misses(written["numbers"])
     for miss in misses:
         print(f"keras-vae: {miss}", file=sys.stderr)
     terminal.done(as_json, {"folder": str(output), **written["numbers"], "misses": misses})
 
 
-@verb
+@app.command()
+@with_tensorflow
 def evaluate(
     name: Name,
     importance_samples: Annotated[
@@ -184,7 +159,8 @@ def evaluate(
     terminal.numbers(numbers)
 
 
-@verb
+@app.command()
+@with_tensorflow
 def export(
     name: Name,
     output: Annotated[
@@ -277,7 +253,8 @@ def export(
         print(f"{row['bytes']:,} bytes of flash, {row['arena_bytes']:,} bytes of arena.")
 
 
-@verb
+@app.command()
+@with_tensorflow
 def demo(
     output: Annotated[
         Path, typer.Option(help="Folder for the pictures and the exported files.")
@@ -298,7 +275,8 @@ def demo(
     print(f"Pictures and files are in {output}/.")
 
 
-@verb
+@app.command()
+@with_tensorflow
 def web(
     output: Annotated[Path, typer.Option(help="Folder to build the page in.")] = (
         Path("keras_vae_web")
@@ -336,13 +314,6 @@ def web(
 
 def _cell(numbers, key, form):
     return format(numbers[key], form) if key in numbers else ""
-
-
-def _check_picture(path):
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"--output must end in .png; received {str(path)!r}.")
-    if not path.absolute().parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {str(path.absolute().parent)!r}.")
 
 
 if __name__ == "__main__":

@@ -65,6 +65,33 @@ def load(folder, image_shape=None, seed=0):
     return _split(str(folder), images, _labels(folder, kept), seed)
 
 
+def read(path, image_shape):
+    """Reads one picture as `load` reads those of a folder.
+
+    Args:
+        path: of the file.
+        image_shape: (H, W, C), C of 1, 3 or 4.
+
+    Returns:
+        (H, W, C) uint8.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a picture that Pillow reads, or an image_shape that pictures cannot have.
+    """
+    height, width, channels = _checked_shape(image_shape)
+    if not Path(path).exists():
+        raise FileNotFoundError(f"No picture at {str(path)!r}.")
+    try:
+        picture, _ = _read(path, (width, height))
+    except Exception as error:  # Pillow raises a dozen kinds for broken files
+        raise ValueError(
+            f"{str(path)!r} cannot be read as a picture ({type(error).__name__}: {error}). Give a "
+            f"file like {', '.join(SUFFIXES)}."
+        ) from error
+    return _with_channels(picture, channels)
+
+
 def _checked_shape(image_shape):
     """(H, W, C); C is None where the pictures decide."""
     if image_shape is None:

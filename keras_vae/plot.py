@@ -30,24 +30,35 @@ def grid(images, columns=None, scale=1):
     Returns:
         uint8, (rows, columns) for grey images, else (rows, columns, C'), C' of 3 or 4.
     """
-    images = np.asarray(images, "float32")
-    if images.ndim != 4 or not len(images):
-        raise ValueError(f"images must be (N, H, W, C), N above 0; received {images.shape}.")
-    columns = min(columns or math.ceil(math.sqrt(len(images))), len(images))
-    rows = math.ceil(len(images) / columns)
-    tiles = np.round(np.clip(images, 0, 1) * 255).astype("uint8")
-    tiles = tiles.repeat(scale, axis=1).repeat(scale, axis=2)
-    if tiles.shape[-1] == 2:
-        tiles = tiles[..., [0, 0, 0, 1]]
-    _, height, width, channels = tiles.shape
+    each = tiles(images, scale)
+    count, height, width, channels = each.shape
+    columns = min(columns or math.ceil(math.sqrt(count)), count)
+    rows = math.ceil(count / columns)
     canvas = np.full(
         (rows * (height + PAD) + PAD, columns * (width + PAD) + PAD, channels), BACKGROUND, "uint8"
     )
-    for index, tile in enumerate(tiles):
+    for index, tile in enumerate(each):
         top = PAD + index // columns * (height + PAD)
         left = PAD + index % columns * (width + PAD)
         canvas[top : top + height, left : left + width] = tile
     return canvas[..., 0] if channels == 1 else canvas
+
+
+def tiles(images, scale=1):
+    """Each image alone, as `save` takes it.
+
+    Args:
+        images, scale: see `grid`.
+
+    Returns:
+        (N, rows, columns, C') uint8, C' of 1, 3 or 4.
+    """
+    images = np.asarray(images, "float32")
+    if images.ndim != 4 or not len(images):
+        raise ValueError(f"images must be (N, H, W, C), N above 0; received {images.shape}.")
+    each = np.round(np.clip(images, 0, 1) * 255).astype("uint8")
+    each = each.repeat(scale, axis=1).repeat(scale, axis=2)
+    return each[..., [0, 0, 0, 1]] if each.shape[-1] == 2 else each
 
 
 def legible_scale(image_shape):

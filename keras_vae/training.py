@@ -5,13 +5,25 @@ import os
 import shutil
 from pathlib import Path
 
-from keras_vae import data, entry, models, recipe, zoo
+from keras_vae import data, entry, models, objectives, recipe, zoo
 from keras_vae.choice import unknown
 
 PICTURE_EPOCHS = 100
 
 
-def choose(what, images, name, image_size=None, latent_dim=None, likelihood=None, epochs=None):
+def choose(
+    what,
+    images,
+    name,
+    image_size=None,
+    latent_dim=None,
+    likelihood=None,
+    epochs=None,
+    *,
+    batch_size=None,
+    learning_rate=None,
+    beta=None,
+):
     """The recipe of an entry, of a file, or of a builder on one's own pictures.
 
     Args:
@@ -21,19 +33,22 @@ def choose(what, images, name, image_size=None, latent_dim=None, likelihood=None
         image_size: pictures are resized to (image_size, image_size).
         latent_dim: size of the code, instead of the recipe's.
         likelihood: of a builder on pictures; "normal" by default.
-        epochs: instead of the recipe's.
+        epochs, batch_size, learning_rate: instead of the recipe's.
+        beta: weight of the rate in a VAE's ELBO, instead of the recipe's.
 
     Returns:
         (Recipe, Path of the file that defines it or None).
 
     Raises:
-        ValueError: not an entry, nor a file, nor a builder with images.
+        ValueError: not an entry, nor a file, nor a builder with images; or beta without an ELBO.
     """
-    changes = {} if epochs is None else {"epochs": epochs}
+    changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    changes = {key: value for key, value in changes.items() if value is not None}
     if what in models.BUILDERS:
         if images is None:
             raise ValueError(f"The builder {what!r} needs pictures: --images FOLDER.")
-        return _of_pictures(what, images, name, image_size, latent_dim, likelihood, changes), None
+        chosen = _of_pictures(what, images, name, image_size, latent_dim, likelihood, changes)
+        return _with_beta(chosen, beta), None
     if images is not None:
         raise ValueError(
             f"--images is for a builder, one of {list(models.BUILDERS)}, not {what!r}."
@@ -49,8 +64,24 @@ def choose(what, images, name, image_size=None, latent_dim=None, likelihood=None
     chosen = recipe.load(path)
     if latent_dim is not None:
         changes["arguments"] = {**chosen.arguments, "latent_dim": latent_dim}
-    chosen = dataclasses.replace(chosen, **changes)
-    return chosen, None if changes else path
+    if not changes and beta is None:
+        return chosen, path
+    changes |= {"expected": {}, "tolerance": {}}  # they are of the recipe as it is
+    return _with_beta(dataclasses.replace(chosen, **changes), beta), None
+
+
+def _with_beta(chosen, beta):
+    """A recipe whose ELBO weighs the rate by beta, unless that is None."""
+    if beta is None:
+        return chosen
+    arguments = models.bind(chosen.builder, {"image_shape": None, **chosen.arguments})
+    if "objective" not in arguments:
+        raise ValueError(f"beta weighs the rate of a VAE; {chosen.builder!r} has none.")
+    objective = objectives.get(arguments["objective"])
+    if not isinstance(objective, objectives.ELBO):
+        raise ValueError(f"beta is of the ELBO; the objective is {type(objective).__name__}.")
+    objective = objectives.ELBO(beta, objective.free_nats)
+    return dataclasses.replace(chosen, arguments={**chosen.arguments, "objective": objective})
 
 
 def _of_pictures(builder, images, name, image_size, latent_dim, likelihood, changes):

@@ -16,7 +16,7 @@ from PIL import Image
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from keras_vae import cli, models, terminal, zoo
+from keras_vae import cli, models, recipe, terminal, training, zoo
 from keras_vae import export as exporter
 
 VERBS = sorted(get_command(cli.app).commands)
@@ -52,6 +52,11 @@ def in_a_terminal(*arguments, columns=80):
         assert process.wait() == 0, shown
     os.close(ours)
     return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).replace("\r\n", "\n")
+
+
+def picture(path):
+    with Image.open(path) as file:
+        return np.asarray(file)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -115,12 +120,86 @@ def test_info_shows_the_card_and_the_metadata():
 
 def test_generate_writes_the_same_picture_for_the_same_seed(tmp_path):
     for file in ("a.png", "b.png"):
-        options = ("--count", 9, "--seed", 7, "--scale", 1)
+        options = ("--count", 8, "--seed", 7, "--scale", 1, "--columns", 4)
         result = run("generate", "dense_vae_digits", *options, "--output", tmp_path / file)
         assert result.exit_code == 0, result.output
-    pictures = [np.asarray(Image.open(tmp_path / file)) for file in ("a.png", "b.png")]
-    assert pictures[0].shape == (3 * 10 + 2, 3 * 10 + 2)
-    np.testing.assert_array_equal(*pictures)
+    shown = [picture(tmp_path / file) for file in ("a.png", "b.png")]
+    assert shown[0].shape == (2 * 10 + 2, 4 * 10 + 2)
+    np.testing.assert_array_equal(*shown)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_generated_picture_can_be_looked_at(tmp_path):
+    result = run("generate", "dense_vae_digits", "--count", 9, "--output", tmp_path / "a.png")
+    assert result.exit_code == 0, result.output
+    assert picture(tmp_path / "a.png").shape == (3 * 66 + 2, 3 * 66 + 2)
+
+
+def test_generate_separate_writes_a_folder_of_images(tmp_path):
+    folder = tmp_path / "new" / "digits"
+    options = ("--separate", "--seed", 7, "--output", folder)
+    for count in (3, 11):  # the second replaces the first
+        result = run("generate", "dense_vae_digits", "--count", count, *options)
+        assert result.exit_code == 0, result.output
+    files = sorted(path.name for path in folder.iterdir())
+    assert files == [f"{number:02}.png" for number in range(11)]
+    expected = zoo.load("dense_vae_digits").sample(11, seed=7)
+    images = np.stack([picture(folder / file) for file in files])
+    np.testing.assert_array_equal(images, np.round(expected[..., 0] * 255))
+    assert len(list(folder.parent.iterdir())) == 1
+    (folder / "thesis.txt").write_text("mine")
+    result = run("generate", "dense_vae_digits", *options)
+    assert isinstance(result.exception, FileExistsError)
+    assert (folder / "thesis.txt").read_text() == "mine"
+
+
+def test_interpolate_between_draws(tmp_path):
+    options = ("--rows", 2, "--count", 5, "--seed", 3, "--scale", 1)
+    for file in ("a.png", "b.png"):
+        result = run("interpolate", "dense_vae_digits", *options, "--output", tmp_path / file)
+        assert result.exit_code == 0, result.output
+    shown = [picture(tmp_path / file) for file in ("a.png", "b.png")]
+    assert shown[0].shape == (2 * 10 + 2, 5 * 10 + 2)
+    np.testing.assert_array_equal(*shown)
+
+
+def test_interpolate_between_pictures(digits, tmp_path):
+    ends = []
+    for number in (0, 1):
+        ends.append(tmp_path / f"{number}.png")
+        Image.fromarray(digits.test.images[number, ..., 0]).save(ends[-1])
+    options = ("--from", ends[0], "--to", ends[1], "--count", 4, "--scale", 1)
+    for name in ("dense_ae_digits", "dense_vae_digits"):
+        result = run("interpolate", name, *options, "--output", tmp_path / "way.png")
+        assert result.exit_code == 0, result.output
+        shown = picture(tmp_path / "way.png")
+        assert shown.shape == (10 + 2, 4 * 10 + 2)
+        expected = zoo.load(name).reconstruct(digits.test.images[:2] / 255)[..., 0]
+        for left, image in ((2, expected[0]), (32, expected[1])):
+            np.testing.assert_allclose(shown[2:10, left : left + 8], image * 255, atol=0.6)
+
+
+@pytest.mark.parametrize("name", ["dense_ae_digits", "dense_vae_digits"])
+def test_reconstruct_shows_pictures_above_their_reconstructions(name, digits, tmp_path):
+    image = digits.test.images[0, ..., 0]
+    paper = np.repeat(np.repeat(255 - image, 5, axis=0), 5, axis=1)  # ink on paper, 40x40
+    wide = np.pad(np.stack([paper] * 3, axis=-1), ((0, 0), (10, 10), (0, 0)))  # colour, 40x60
+    for file, array in (("small.png", image), ("paper.png", paper), ("wide.jpg", 255 - wide)):
+        Image.fromarray(array).save(tmp_path / file, quality=95)
+    words = ("--scale", 1, "--output", tmp_path / "seen.png", "--json")
+    result = run("reconstruct", name, tmp_path / "small.png", tmp_path / "wide.jpg", *words)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["count"] == 2
+    plain = picture(tmp_path / "seen.png")
+    assert plain.shape == (2 * 10 + 2, 2 * 10 + 2)
+    np.testing.assert_array_equal(plain[2:10, 2:10], image)
+    np.testing.assert_allclose(plain[2:10, 12:20], image, atol=12)  # JPEG
+    rebuilt = zoo.load(name).reconstruct(digits.test.images[:1] / 255)[0, ..., 0]
+    np.testing.assert_allclose(plain[12:20, 2:10], rebuilt * 255, atol=0.6)
+    assert 0 < told["mse"] < 0.2
+    run("reconstruct", name, tmp_path / "paper.png", "--invert", *words)
+    np.testing.assert_array_equal(picture(tmp_path / "seen.png")[:, :12], plain[:, :12])
 
 
 @pytest.mark.parametrize(
@@ -130,7 +209,15 @@ def test_generate_writes_the_same_picture_for_the_same_seed(tmp_path):
         (("generate", "dense_ae_digits", "--output", "x.png"), "no prior"),
         (("generate", "dense_vae_digits", "--output", "x.jpg"), "must end in .png"),
         (("generate", "dense_vae_digits", "--output", "nowhere/x.png"), "no folder"),
+        (("generate", "dense_vae_digits", "--separate", "--columns", "3", "--output", "x"), "one"),
+        (("interpolate", "dense_ae_digits", "--output", "x.png"), "no prior"),
+        (("interpolate", "dense_vae_digits", "--from", "a.png", "--output", "x.png"), "both ends"),
+        (("interpolate", "dense_vae_digits", "--invert", "--output", "x.png"), "--invert"),
+        (("reconstruct", "dense_vae_digits", "a.png", "--output", "x.png"), "No picture at"),
+        (("reconstruct", "dense_vae_digits", __file__, "--output", "x.png"), "cannot be read"),
         (("train", "conv_vae", "--output", "out"), "--images"),
+        (("train", "dense_ae_digits", "--beta", "2", "--output", "out"), "the rate of a VAE"),
+        (("train", "dense_vae_digits", "--learning-rate", "0", "--output", "out"), "above 0"),
         (("train", "conv_vea_mnist", "--output", "out"), "Did you mean 'conv_vae_mnist'"),
         (("train", "dense_vae_digits", "--images", ".", "--output", "out"), "is for a builder"),
         (("export", "dense_vae_digits", "--format", "onnx", "--output", "x"), "onnx"),
@@ -168,6 +255,33 @@ def test_train_rebuilds_an_entry_that_every_verb_takes(tmp_path):
     measured = run("evaluate", folder, "--importance-samples", 3, "--count", 20, "--json")
     assert json.loads(measured.stdout)["images"] == 20
     assert run("info", folder).exit_code == 0
+
+
+def test_train_takes_beta_batch_size_and_learning_rate(tmp_path):
+    folder = tmp_path / "mine"
+    options = ("--beta", 4, "--batch-size", 500, "--learning-rate", 0.01, "--epochs", 1)
+    result = run("train", "dense_vae_digits", *options, "--output", folder, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["misses"] == []  # the recipe's numbers are not of this run
+    assert zoo.load(folder).objective.beta == 4.0
+    told = recipe.load(folder / "recipe.py")
+    assert (told.batch_size, told.learning_rate, told.expected) == (500, 0.01, {})
+    assert zoo.info(folder)["training"]["batch_size"] == 500
+
+
+def test_beta_keeps_the_free_nats_and_is_refused_by_other_objectives(tmp_path):
+    (tmp_path / "recipe.py").write_text(
+        "from keras_vae import objectives\nfrom keras_vae.recipe import Recipe\n"
+        "RECIPE = Recipe(name='a', data='digits', builder='dense_vae', epochs=1, arguments="
+        "{'objective': objectives.ELBO(free_nats=2.0)})\n"
+    )
+    chosen, file = training.choose(str(tmp_path), None, "a", beta=3.0)
+    assert chosen.arguments["objective"].get_config() == {"beta": 3.0, "free_nats": 2.0}
+    assert file is None
+    text = (tmp_path / "recipe.py").read_text().replace("objectives.ELBO(free_nats=2.0)", "'iwae'")
+    (tmp_path / "recipe.py").write_text(text)
+    with pytest.raises(ValueError, match="the objective is IWAE"):
+        training.choose(str(tmp_path), None, "a", beta=3.0)
 
 
 def test_train_on_a_folder_of_pictures(tmp_path, recwarn):
@@ -233,8 +347,6 @@ def test_export_writes_a_saved_model(tmp_path):
 
 
 def test_an_interrupted_train_goes_on(tmp_path, monkeypatch):
-    from keras_vae import training
-
     folder = tmp_path / "mine"
     chosen, _ = training.choose("dense_vae_digits", None, "mine", epochs=2)
     monkeypatch.setattr(training.zoo, "publish", lambda *a: (_ for _ in ()).throw(OSError("full")))
