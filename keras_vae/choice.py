@@ -28,3 +28,17 @@ def choose(kind, value, families, base):
         return families[value]()
     remedy = f", or pass an instance of {base.__module__}.{base.__name__}"
     raise unknown(kind, value, families, remedy)
+
+
+def copied(family):
+    """A family or an objective that is equal and shares nothing: its arguments and its weights.
+
+    Args:
+        family: an instance of Likelihood, Posterior, Prior or Objective.
+    """
+    copy = type(family).from_config(family.get_config())
+    if getattr(family, "latent_dim", None) is not None:
+        copy.build_for(family.latent_dim)
+    if getattr(family, "weights", None):
+        copy.set_weights(family.get_weights())
+    return copy

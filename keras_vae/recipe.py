@@ -168,9 +168,8 @@ def run(recipe, checkpoints=None, verbose="auto"):
         callbacks=[*_training_callbacks(recipe, checkpoints), clock],
         verbose=verbose,
     )
-    weights = model.get_weights()  # before the next line: a prior given as an instance is shared
     trained = models.build(recipe.builder, **arguments)  # without the slots of the optimizer
-    trained.set_weights(weights)
+    trained.set_weights(model.get_weights())
     trained.compile(keras.optimizers.Adam(recipe.learning_rate))
     seconds = clock.seconds + _make_quantization_aware(trained, images, recipe, verbose)
     numbers = measure(trained, images, recipe, progress=verbose != 0)

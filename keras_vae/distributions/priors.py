@@ -8,10 +8,18 @@ from keras_vae.distributions import tfd
 
 
 class Prior(keras.layers.Layer):
-    """Base of the prior families; the model calls `build_for` once, then `distribution`."""
+    """Base of the prior families.
+
+    The first model that takes an instance calls `build_for`; models that share it find it built.
+
+    Attributes:
+        latent_dim: size of the codes, or None until there is a model.
+    """
+
+    latent_dim = None
 
     def build_for(self, latent_dim):
-        """Fixes the size of the code; a prior with weights makes them here."""
+        """Fixes the size of the code; a prior with weights makes them here. Called once."""
         self.latent_dim = int(latent_dim)
         self.built = True
 
@@ -54,6 +62,22 @@ FAMILIES = {"standard_normal": StandardNormal}
 def get(prior):
     """A name of `FAMILIES`, or a Prior, to a Prior."""
     return choose("prior", prior, FAMILIES, Prior)
+
+
+def build(prior, latent_dim):
+    """Makes the weights of a prior for codes of `latent_dim`, unless they are there.
+
+    Raises:
+        ValueError: it is the prior of codes of another size.
+    """
+    if prior.latent_dim is None:
+        prior.build_for(latent_dim)
+        prior.latent_dim = int(latent_dim)
+    elif prior.latent_dim != latent_dim:
+        raise ValueError(
+            f"This {type(prior).__name__} is the prior of codes of {prior.latent_dim} numbers "
+            f"already; a code here has {latent_dim}. Make a new {type(prior).__name__}()."
+        )
 
 
 def rate(posterior, prior, sampled):

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from keras_vae.choice import copied
 from keras_vae.export import fake_quant
 from keras_vae.export.decoder import leaves
 from keras_vae.export.equalise import equalise
@@ -52,6 +53,8 @@ def finetune(
     finally:
         model.encoder.trainable = before
     copy_weights(twin.decoder.network, model.decoder)
+    if model.likelihood_family.weights:  # a learned scale belongs to the decoder
+        model.likelihood_family.set_weights(twin.likelihood_family.get_weights())
     return history
 
 
@@ -60,7 +63,7 @@ def quantization_aware(model, calibration_images=None):
 
     The twin is a model like any other: `fit` trains it under the roundings (their gradient passes
     straight through), `evaluate` and `evaluate.report` tell what the int8 file is worth before
-    there is one. Its encoder is the model's own, its decoder a copy. The ranges of activations are
+    there is one. Its encoder is the model's own, all else a copy. The ranges of activations are
     those that `export.tflite` would choose now.
 
     Args:
@@ -72,11 +75,11 @@ def quantization_aware(model, calibration_images=None):
     """
     decoder = calibrated(model, model.decoder, images=calibration_images)
     decoder = RoundedDecoder(decoder, rewritten(model.decoder))
-    families = {"likelihood": model.likelihood_family}
+    families = {"likelihood": copied(model.likelihood_family)}
     if hasattr(model, "prior"):
-        families["posterior"] = model.posterior_family
-        families["prior"] = model.prior_family
-        families["objective"] = model.objective
+        families["posterior"] = copied(model.posterior_family)
+        families["prior"] = copied(model.prior_family)
+        families["objective"] = copied(model.objective)
     return type(model)(model.encoder, decoder, **families)
 
 

@@ -142,6 +142,8 @@ def _convert(model, signatures, output, batch, kept, quantize, serve=served):
     try:
         with quiet(), tempfile.TemporaryDirectory() as folder:
             graphs = {name: body.get_concrete_function() for name, body in bodies.items()}
+            # what no network owns: a prior with weights draws for `generate`
+            module.weights = [v for graph in graphs.values() for v in graph.graph.variables]
             tf.saved_model.save(module, folder, signatures=graphs)
             converter = tf.lite.TFLiteConverter.from_saved_model(folder, list(graphs))
             if quantize is not None:

@@ -148,13 +148,20 @@ BUILDERS = {
 
 
 def build(builder, **arguments):
-    """Calls a builder by its name.
+    """Calls a builder by its name; what is built shares no instance with the arguments.
 
     Raises:
         ValueError: an unknown builder, or an argument that it does not take.
     """
     bind(builder, arguments)
-    return BUILDERS[builder](**arguments)
+    return BUILDERS[builder](**{name: _own(value) for name, value in arguments.items()})
+
+
+def _own(value):
+    """A fresh copy of a family or an objective, without its weights; other values as they are."""
+    if not hasattr(value, "get_config"):
+        return value
+    return type(value).from_config(value.get_config())
 
 
 def bind(builder, arguments):

@@ -42,7 +42,7 @@ class VAE(ImageModel):
         super().__init__(encoder, decoder, likelihood=likelihood, **kwargs)
         self.posterior_family = posteriors.get(posterior)
         self.prior_family = priors.get(prior)
-        self.prior_family.build_for(self.latent_dim)
+        priors.build(self.prior_family, self.latent_dim)
         self.objective = objectives.get(objective)
         outputs = self.latent_dim * self.posterior_family.parameters_per_latent
         self.finish(outputs, f"the {type(self.posterior_family).__name__} posterior")
