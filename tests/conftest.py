@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import prepared_data
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -37,6 +38,7 @@ def pytest_configure(config):
     """TensorFlow as the tests need it; the process that only hands them out does without it."""
     if getattr(config.option, "numprocesses", None) and not IN_A_WORKER:
         return
+    config.pluginmanager.register(prepared_data.PreparedData(), "prepared_data")
     import tensorflow as tf
 
     # Most graphs of the tests run once or twice: optimising them takes longer than running them.
@@ -89,13 +91,16 @@ def _what_a_file_leaves_behind_stays():
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _each_set_is_read_once():
+def _each_set_is_read_once(request):
     """Prepared data sets take seconds to read; what is read is given out read-only."""
     from keras_vae import data
 
     read, found = data._load_tfds, {}
+    prepared = request.config.pluginmanager.get_plugin("prepared_data")
 
     def read_once(name, image_shape):
+        if prepared.hides(name):  # where there is a network, tfds would fetch it
+            raise FileNotFoundError(f"{name!r} is for tests marked data({name!r}) alone.")
         key = name, image_shape, os.environ.get("TFDS_DATA_DIR")
         if key not in found:
             found[key] = read(name, image_shape)

@@ -1,6 +1,5 @@
 """Data sets by name: splits, batches, binarisation, and what is said when one is missing."""
 
-import os
 import socket
 
 import numpy as np
@@ -8,13 +7,6 @@ import pytest
 import tensorflow as tf
 
 from keras_vae import data
-
-
-def prepared(name):
-    """Skips a test where this machine lacks the data set."""
-    folder = os.environ.get("TFDS_DATA_DIR", "")
-    if not folder or not os.path.isdir(os.path.join(folder, name)):
-        pytest.skip(f"TFDS_DATA_DIR={folder!r} does not hold {name}")
 
 
 def numbered(count, name="train"):
@@ -163,9 +155,11 @@ def test_unknown_binarisation_is_refused(digits, function):
 # ---- tensorflow_datasets ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.data(name)) for name in ("mnist", "fashion_mnist")],
+)
 def test_validation_is_the_end_of_train_in_the_order_of_tfds(name):
-    prepared(name)
     import tensorflow_datasets as tfds
 
     loaded = data.load(name)
@@ -183,8 +177,8 @@ def test_validation_is_the_end_of_train_in_the_order_of_tfds(name):
     assert sorted(np.unique(loaded.train.labels)) == list(range(10))
 
 
+@pytest.mark.data("binarized_mnist")
 def test_binarized_mnist_has_its_own_validation_and_two_values():
-    prepared("binarized_mnist")
     loaded = data.load("binarized_mnist")
     sizes = (len(loaded.train), len(loaded.validation), len(loaded.test))
     assert sizes == (50000, 10000, 10000)
@@ -194,8 +188,8 @@ def test_binarized_mnist_has_its_own_validation_and_two_values():
         assert set(np.unique(data.pixels(split)[:500])) == {0.0, 1.0}
 
 
+@pytest.mark.data("omniglot")
 def test_omniglot_is_resized_to_grey():
-    prepared("omniglot")
     loaded = data.load("omniglot", image_shape=(28, 28, 1))
     assert loaded.image_shape == (28, 28, 1)
     assert len(loaded.validation) == 5000

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from export_models import codes, pictures, small
 
-from keras_vae import certification, export, zoo
+from keras_vae import export, zoo
 from keras_vae.export import micro
 from keras_vae.export.artefact import with_note
 from keras_vae.export.runtimes import open_file
@@ -204,7 +204,7 @@ int main() {
 
 @pytest.mark.parametrize("name", MICRO_ENTRIES)
 def test_the_micro_entries_fit(name, tmp_path):
-    model, images = zoo.load(name), certification.calibration_images(name)
+    model, (_, images) = zoo.load(name), zoo.golden(name)
     file = export.tflite(model, tmp_path / "d.tflite", "int8", calibration_images=images)
     header = export.c_array(file, tmp_path / "decoder.h")
     assert header.flash_bytes <= FLASH

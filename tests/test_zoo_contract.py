@@ -201,16 +201,10 @@ def test_a_certificate_is_within_its_limits(name):
         assert rows["int8"]["nats_lost"] <= {"dense": 0.17, "conv": 0.09}[name.split("_")[0]]
 
 
-def _mnist():
-    try:
-        return data.load("mnist")
-    except (FileNotFoundError, ImportError) as error:
-        pytest.skip(f"MNIST is not here ({str(error)[:80]}); TFDS_DATA_DIR may name its folder.")
-
-
+@pytest.mark.data("mnist")
 @pytest.mark.parametrize("name", MNIST)
 def test_mnist_numbers_are_met_on_some_of_the_images(name):
-    test = _mnist().test
+    test = data.load("mnist").test
     told = zoo.info(name)
     images = data.pixels(test, told["data"]["binarize"], told["training"]["seed"])[:MNIST_IMAGES]
     measured = evaluate.report(loaded(name), images, importance_samples=5, progress=False)
