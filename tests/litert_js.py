@@ -84,12 +84,13 @@ def decode(files):
     return results
 
 
-def export_shelf(folder, names=None):
+def export_shelf(folder, names=None, images=certification.calibration_images):
     """Exports decoders of the zoo in every format.
 
     Args:
         folder: to write to.
         names: of entries; by default all.
+        images: function (name) -> (N, H, W, C) images or None, on which int8 is calibrated.
 
     Returns:
         dict of (name, format) -> (path, (8, D) float32 golden codes), for `decode`; format is
@@ -98,7 +99,7 @@ def export_shelf(folder, names=None):
     """
     files = {}
     for name in zoo.names() if names is None else names:
-        model, calibration = zoo.load(name), certification.calibration_images(name)
+        model, calibration = zoo.load(name), images(name)
         z, _ = zoo.golden(name)
         for quantize in export.QUANTIZE:
             if quantize == "int8" and calibration is None and not hasattr(model, "prior"):

@@ -20,8 +20,9 @@ NOT_RUN = {}
 
 @pytest.fixture(scope="module")
 def shelf(browser, tmp_path_factory):
-    """(files of the shelf, what LiteRT.js made of them)"""
-    files = litert_js.export_shelf(tmp_path_factory.mktemp("shelf"))
+    """(files of the shelf, what LiteRT.js made of them); int8 as in test_export_zoo.py"""
+    golden_images = lambda name: zoo.golden(name)[1]
+    files = litert_js.export_shelf(tmp_path_factory.mktemp("shelf"), images=golden_images)
     return files, litert_js.decode(files)
 
 
