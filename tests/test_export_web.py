@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -355,7 +356,8 @@ class TestWhereLiteRTIs:
 
     def test_npm_leaves_no_lock_file(self):
         """`npm install --prefix export/web` reads this: the version stands in package.json."""
-        assert "package-lock=false" in (source() / ".npmrc").read_text().splitlines()
+        settings = Path(__file__).parents[1] / "export/web/.npmrc"
+        assert "package-lock=false" in settings.read_text().splitlines()
 
 
 def test_a_folder_of_other_files_is_left_alone(tmp_path, litert):

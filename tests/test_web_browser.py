@@ -471,16 +471,16 @@ def test_webgpu_runs_a_model_whose_pixels_are_right(site):
 
 
 @pytest.mark.skipif(not os.environ.get("WRITE_SCREENSHOT"), reason="WRITE_SCREENSHOT is not set")
-def test_write_the_screenshot(opened, site):
-    """A desktop in light and a phone in dark colours, at an example that is not the mean code."""
+def test_write_the_screenshot(opened):
+    """A desktop in light and a phone in dark colours, at the first test image."""
     choose(opened, "conv_vae_mnist")
     show_tab(opened, "map")
-    (known,) = [model for model in site.models if model["name"] == "conv_vae_mnist"]
-    z = next(example["z"] for example in known["examples"] if example["label"] == 2)
-    opened.run(f"import('./app.js').then(({{ show }}) => show(Float32Array.from({z})))")
+    opened.run("document.querySelector('#examples button').click()")
+    opened.run("document.activeElement.blur()")
     shots = []
     for width, dark in ((1120, False), (390, True)):
         opened.size(width, 880, dark=dark, phone=dark)
+        opened.run("scrollTo(0, 0)")
         opened.run("new Promise((done) => setTimeout(done, 400))")
         shots.append(Image.open(io.BytesIO(opened.screenshot())).convert("RGB"))
     opened.size(1280, 860)
