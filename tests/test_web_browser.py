@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_vae import zoo
+from keras_vae import data, entry, examples, models, recipe, zoo
 from keras_vae.export.web import DECODERS_LIMIT, web
 
 pytestmark = pytest.mark.browser
@@ -429,6 +429,45 @@ def test_nothing_sticks_out_at_the_side(opened, width):
             assert opened.run("document.documentElement.scrollWidth") <= width
     finally:
         opened.size(1280, 860)
+
+
+def test_colour_pictures_without_labels_and_an_older_entry(browser, tiny_entry, tmp_path):
+    """A model of one's own pictures; and an entry from before there were examples."""
+    pictures = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3)).astype("uint8")
+    parts = [data.Split(name, pictures) for name in ("train", "validation", "test")]
+    arguments = {"image_shape": (16, 16, 3), "latent_dim": 2, "hidden_units": (8,)}
+    made = recipe.Recipe(
+        name="mine", data="./holiday", builder="dense_vae", arguments=arguments, epochs=1
+    )
+    model = models.build("dense_vae", **arguments)
+    splits = data.Data("./holiday", *parts)
+    numbers = {"images": 20, "nll_nats": 500.0, "importance_samples": 10}
+    run = recipe.Run(made, arguments, model, splits, numbers, 1.0)
+    older = shutil.copytree(tiny_entry, tmp_path / "older")
+    (older / examples.FILE).unlink()
+    told = entry.metadata(older)
+    del told["sha256"][examples.FILE]
+    (older / "metadata.json").write_text(json.dumps(told))
+    own = web(tmp_path / "site", [zoo.publish(run, tmp_path / "mine"), older])
+    with chromium.Server(own.path) as server, chromium.page() as page:
+        page.open(f"{server.url}#mine")
+        shown = page.run("document.getElementById('original').toDataURL().length")
+        assert shown > 500  # noise in colour
+        assert page.run("document.querySelectorAll('#examples button').length") == 12
+        for name, ends in (("mine", "test image 1"), ("dense_vae_tiny", "draw 1")):
+            choose(page, name)
+            page.run("document.getElementById('surprise').click()")
+            image(page)
+            show_tab(page, "between")
+            image(page)
+            told = page.run("document.getElementById('told').textContent")
+            assert f"way from {ends} to" in told
+            assert page.run("document.getElementById('from').selectedOptions[0].text") == ends
+            show_tab(page, "map")
+        note = page.run("document.getElementById('map-note').innerText")
+        assert "carries no test images: train it anew" in note
+        assert box(page, "#examples-block")["height"] == 0
+        assert page.errors() == []
 
 
 def test_it_works_without_its_server_after_the_first_visit(site):
