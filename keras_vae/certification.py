@@ -10,7 +10,7 @@ TEST_IMAGES = 2000
 
 def calibration_images(name):
     """(512, H, W, C) validation images of an entry's data for int8, or None without the data."""
-    chosen = recipe.load(zoo.locate(name) / "recipe.py")
+    chosen = entry.told_recipe(zoo.locate(name))
     try:
         return recipe.calibration_images(recipe.load_data(chosen), chosen)
     except FileNotFoundError:
@@ -23,7 +23,7 @@ def held_out_images(name, count=TEST_IMAGES):
     Raises:
         FileNotFoundError: the data is not at hand.
     """
-    chosen = recipe.load(zoo.locate(name) / "recipe.py")
+    chosen = entry.told_recipe(zoo.locate(name))
     test = recipe.load_data(chosen).test
     return data.pixels(test, chosen.binarize, chosen.seed)[:count]
 

@@ -132,6 +132,8 @@ def train(
     for miss in misses:
         print(f"keras-vae: {miss}", file=sys.stderr)
     terminal.done(as_json, {"folder": str(output), **written["numbers"], "misses": misses})
+    if misses:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -81,7 +81,7 @@ def load(name, image_shape=None):
     if image_shape is not None:
         image_shape = _checked_shape(image_shape)
     splits = _load_digits() if name == "digits" else _load_tfds(name, image_shape)
-    if name == "digits" and image_shape is not None:
+    if name == "digits" and image_shape not in (None, (8, 8, 1)):
         splits = {key: (_resize(images, image_shape), y) for key, (images, y) in splits.items()}
     return Data(name, **{key: Split(key, *arrays) for key, arrays in splits.items()})
 
@@ -250,9 +250,11 @@ def _read(tfds, builder, split, image_key, image_shape):
             f"The images of {builder.name!r} differ in size ({shape}). Pass image_shape=(H, W, C)."
         )
 
+    resized = image_shape is not None and tuple(shape) != tuple(image_shape)
+
     def pick(example):
         image = example[image_key]
-        if image_shape is not None:
+        if resized:
             image = _resize(image[None], image_shape)[0]
         return image, example["label"] if has_label else tf.constant(0, tf.int64)
 

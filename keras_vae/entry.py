@@ -5,14 +5,14 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import shutil
-import tempfile
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_vae import __version__, card, data, examples, models, plot, recipe
+from keras_vae import __version__, atomic, card, data, examples, models, plot, recipe
 from keras_vae.listing import metadata
 
 FILES = (
@@ -25,8 +25,9 @@ FILES = (
     "README.md",
     "samples.png",
 )
-HASHED = tuple(file for file in FILES if file not in ("recipe.py", "metadata.json"))
+HASHED = tuple(file for file in FILES if file != "metadata.json")
 LATER = (examples.FILE,)  # an entry may be older than these, and then does not name them
+UNHASHED = ("recipe.py",)  # in older entries
 GOLDEN_CODES = 8
 
 
@@ -42,8 +43,11 @@ def check(folder):
     for file in files:
         if not (folder / file).is_file():
             raise FileNotFoundError(f"{str(folder / file)!r} is missing. {remedy}")
+    hashes = published.get("sha256", {})
     for file in [file for file in HASHED if file in files]:
-        if _sha256(folder / file) != published.get("sha256", {}).get(file):
+        if file in UNHASHED and file not in hashes:
+            continue
+        if _sha256(folder / file) != hashes.get(file):
             raise ValueError(
                 f"{str(folder / file)!r} is not the published file: its SHA-256 differs from the "
                 f"one in metadata.json. {remedy}"
@@ -116,13 +120,22 @@ def write(run, folder, recipe_file):
     fresh.save_weights(folder / "model.weights.h5")
     z = _codes(run, GOLDEN_CODES, seed=7)
     np.savez_compressed(folder / "golden.npz", z=z, pixels=fresh.decode(z))
+    _write_pictures(run, fresh, folder)
+    _close(folder, _describe(run, folder))
+
+
+def _write_pictures(run, model, folder):
+    """examples.npz and samples.png."""
     test, done = run.data.test, run.recipe
-    examples.write(folder, examples.make(fresh, test, done.binarize, done.seed))
+    examples.write(folder, examples.make(model, test, done.binarize, done.seed))
     plot.save(_picture(run), folder / "samples.png")
-    described = _describe(run)
+
+
+def _close(folder, described):
+    """Writes the card, and metadata.json with the hashes of all other files: the last to write."""
     (folder / "README.md").write_text(card.render(described), encoding="utf-8")
-    described["sha256"] = {file: _sha256(folder / file) for file in HASHED}
-    _write_json(folder / "metadata.json", described)
+    hashes = {file: _sha256(folder / file) for file in HASHED if (folder / file).is_file()}
+    _write_json(folder / "metadata.json", {**described, "sha256": hashes})
 
 
 def record(folder, key, value):
@@ -135,17 +148,70 @@ def record(folder, key, value):
     """
     folder = Path(folder)
     check(folder)
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        described = {**metadata(folder), key: value}
+    described = {**metadata(folder), key: value}
+    with atomic.folder(folder) as aside:
         for file in files_of(described):
             shutil.copyfile(folder / file, aside / file)
-        (aside / "README.md").write_text(card.render(described), encoding="utf-8")
-        described["sha256"]["README.md"] = _sha256(aside / "README.md")
-        _write_json(aside / "metadata.json", described)
-        swap(aside, folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        _close(aside, described)
+
+
+def rewrite(folder, aside, model, told, images):
+    """Copies an entry, all that is made of its weights anew.
+
+    Args:
+        folder: of the entry.
+        aside: empty folder to write to.
+        model: loaded from the entry.
+        told: `told_recipe(folder)`.
+        images: its data.Data.
+    """
+    before = metadata(folder)
+    run = recipe.Run(told, told.arguments, model, images, before["numbers"], 0.0)
+    for file in ("recipe.py", "config.json", "model.weights.h5", "golden.npz"):
+        shutil.copyfile(folder / file, aside / file)
+    _write_pictures(run, model, aside)
+    _close(aside, {**before, "data": {**before["data"], **_describe_data(run, folder)}})
+
+
+def told_recipe(folder):
+    """The recipe of an entry as its metadata.json tells it; nothing of the entry is run.
+
+    What only a training needs (learning rate, averages) has the defaults.
+
+    Returns:
+        recipe.Recipe; its `image_shape` and, for a folder of pictures, its path are those of the
+        entry, the path as it is seen from there.
+
+    Raises:
+        ValueError: metadata.json does not say where the images are from.
+    """
+    folder = Path(folder).resolve()
+    described = metadata(folder)
+    try:
+        told, training = described["data"], described["training"]
+        name = str(told["name"])
+        pictures = told.get("folder")
+        if pictures is None and not re.fullmatch(r"\w+", name):
+            raise ValueError(f"{name!r} is no name of a data set")
+        return recipe.Recipe(
+            name=str(described["name"]),
+            data=name if pictures is None else os.path.normpath(folder / pictures),
+            builder=described["builder"],
+            arguments={**read_config(folder)["arguments"], "image_shape": _shape(told)},
+            epochs=training["epochs"],
+            batch_size=training["batch_size"],
+            seed=training["seed"],
+            binarize=told["binarize"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{str(folder / 'metadata.json')!r} does not tell what the entry was trained on "
+            f"({type(error).__name__}: {error}); publish the entry anew."
+        ) from error
+
+
+def _shape(told):
+    return tuple(int(size) for size in told["image_shape"])
 
 
 def recipe_difference(path, run):
@@ -157,7 +223,17 @@ def recipe_difference(path, run):
     return None
 
 
-def _describe(run):
+def _describe_data(run, folder):
+    """What a data set is called; pictures of one's own by their folder as the entry sees it."""
+    if not recipe.is_folder(run.recipe.data):
+        name = run.data.name
+        return {"name": name, "licence": data.LICENCES.get(name, "not known to keras_vae")}
+    path = Path(run.recipe.data).absolute()
+    seen = os.path.relpath(path.resolve(), Path(folder).resolve())
+    return {"name": path.name, "folder": seen, "licence": "not known to keras_vae"}
+
+
+def _describe(run, folder):
     done, splits = run.recipe, run.data
     return {
         "name": done.name,
@@ -170,8 +246,7 @@ def _describe(run):
         "expected": done.expected,
         "tolerance": done.tolerance,
         "data": {
-            "name": splits.name,
-            "licence": data.LICENCES.get(splits.name, "not known to keras_vae"),
+            **_describe_data(run, folder),
             "image_shape": list(splits.image_shape),
             "binarize": done.binarize,
             "train_images": len(splits.train),
@@ -244,22 +319,6 @@ def _code(value):
     if isinstance(described, dict):
         return f"keras.saving.deserialize_keras_object({described!r})"
     return repr(value)
-
-
-def swap(aside, folder):
-    """Puts a whole new folder in the place of an old one."""
-    if folder.is_dir():
-        old = aside.with_name(aside.name + ".old")
-        folder.rename(old)
-        try:
-            aside.rename(folder)
-        except BaseException:
-            old.rename(folder)
-            raise
-        shutil.rmtree(old)
-    else:
-        aside.rename(folder)
-    folder.chmod(0o755)
 
 
 def _to_json(value):

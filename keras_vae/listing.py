@@ -6,6 +6,7 @@ Imports the standard library alone: who only wants to know waits for neither Ten
 import json
 from pathlib import Path
 
+from keras_vae import atomic
 from keras_vae.choice import unknown
 
 
@@ -43,6 +44,7 @@ def locate(name):
     if str(name) in names():
         return shelf() / name
     folder = Path(name)
+    atomic.repair(folder)  # a process that was killed may have left it under another name
     if (folder / "metadata.json").is_file():
         return folder
     if folder.is_dir():

@@ -4,15 +4,12 @@ Each takes the name of an entry (or a folder of one) and returns what was writte
 """
 
 import re
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from keras_vae import image_folder, plot, zoo
-from keras_vae.entry import swap
+from keras_vae import atomic, image_folder, plot, zoo
 
 
 def generate(name, output, count=64, seed=None, scale=None, columns=None):
@@ -55,14 +52,9 @@ def generate_each(name, folder, count=64, seed=None, scale=1):
         )
     model = _load_generative(name)
     tiles = plot.tiles(model.sample(count, seed=seed), scale)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with atomic.folder(folder) as aside:
         for number, tile in enumerate(tiles):
             plot.save(tile, aside / f"{number:0{len(str(count - 1))}}.png")
-        swap(aside, folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return {"folder": str(folder), "count": count, "seed": seed}
 
 

@@ -5,12 +5,13 @@ matplotlib figure.
 """
 
 import colorsys
+import io
 import math
-import os
 import textwrap
-from pathlib import Path
 
 import numpy as np
+
+from keras_vae import atomic
 
 PAD = 2  # pixels between two images
 BACKGROUND = 255
@@ -132,14 +133,10 @@ def save(image, path):
     """Writes a (H, W) or (H, W, C) uint8 array as PNG: aside, and renamed when it is whole."""
     from PIL import Image
 
-    path = Path(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        image = image[..., 0] if image.shape[2:] == (1,) else image
-        Image.fromarray(image).save(aside, format="PNG", optimize=True)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    image = image[..., 0] if image.shape[2:] == (1,) else image
+    packed = io.BytesIO()
+    Image.fromarray(image).save(packed, format="PNG", optimize=True)
+    atomic.write(path, packed.getvalue())
 
 
 def latent_map(model, images, labels=None, title=None):

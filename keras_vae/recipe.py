@@ -10,7 +10,8 @@ from pathlib import Path
 
 import keras
 
-from keras_vae import callbacks, data, evaluate, export, image_folder, models
+from keras_vae import atomic, callbacks, data, evaluate, export, image_folder, models
+from keras_vae.checkpoints import Checkpoints
 
 CALIBRATION_IMAGES = 512  # of the validation images, for int8
 _AFTER_TRAINING = (  # what does not change the checkpoints
@@ -152,7 +153,8 @@ def run(recipe, checkpoints=None, verbose="auto"):
     model = _build_trainee(recipe, arguments, len(images.train))
     if checkpoints is not None:
         _claim(checkpoints, recipe)
-    clock = _Clock(checkpoints)
+    states = Checkpoints(checkpoints)
+    done = states.restore(model)
     model.fit(
         data.batches(
             images.train,
@@ -165,13 +167,14 @@ def run(recipe, checkpoints=None, verbose="auto"):
             images.validation, 500, seed=recipe.seed, binarize=recipe.binarize
         ),
         epochs=recipe.epochs,
-        callbacks=[*_training_callbacks(recipe, checkpoints), clock],
+        initial_epoch=done,
+        callbacks=[*_training_callbacks(recipe, checkpoints), states],
         verbose=verbose,
     )
     trained = models.build(recipe.builder, **arguments)  # without the slots of the optimizer
     trained.set_weights(model.get_weights())
     trained.compile(keras.optimizers.Adam(recipe.learning_rate))
-    seconds = clock.seconds + _make_quantization_aware(trained, images, recipe, verbose)
+    seconds = states.seconds + _make_quantization_aware(trained, images, recipe, verbose)
     numbers = measure(trained, images, recipe, progress=verbose != 0)
     return Run(recipe, arguments, trained, images, numbers, seconds)
 
@@ -199,10 +202,16 @@ def load_data(recipe):
     A name of `data.NAMES` is never a folder; write `./mnist` for a folder of that name.
     """
     shape = recipe.arguments.get("image_shape")
-    is_path = Path(recipe.data).name != recipe.data
-    if is_path or (recipe.data not in data.NAMES and os.path.isdir(recipe.data)):
-        return image_folder.load(recipe.data, shape)
-    return data.load(recipe.data, shape)
+    return (
+        image_folder.load(recipe.data, shape)
+        if is_folder(recipe.data)
+        else data.load(recipe.data, shape)
+    )
+
+
+def is_folder(name):
+    """Whether the `data` of a recipe is a folder of pictures and no name of a data set."""
+    return Path(name).name != name or (name not in data.NAMES and os.path.isdir(name))
 
 
 def _build_trainee(recipe, arguments, train_images):
@@ -251,13 +260,6 @@ def _training_callbacks(recipe, checkpoints):
     if recipe.warmup_epochs:
         chosen.append(callbacks.BetaWarmup(recipe.warmup_epochs))
     if checkpoints is not None:
-        folder = os.path.join(checkpoints, "state")
-        os.makedirs(folder, exist_ok=True)
-        chosen.append(  # two states: a process that is killed while it writes leaves the older one
-            keras.callbacks.BackupAndRestore(
-                folder, double_checkpoint=True, delete_checkpoint=False
-            )
-        )
         chosen.append(keras.callbacks.CSVLogger(os.path.join(checkpoints, "log.csv"), append=True))
     return chosen
 
@@ -269,9 +271,15 @@ def _claim(checkpoints, recipe):
     described = json.loads(json.dumps(fields, default=keras.saving.serialize_keras_object))
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(described, indent=2))
+        atomic.write(path, json.dumps(described, indent=2))
         return
-    before = json.loads(path.read_text())
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{str(path)!r}, which says whose the checkpoints beside it are, is no JSON ({error}). "
+            f"Remove the folder {str(checkpoints)!r} to start anew."
+        ) from error
     changed = [key for key in described if described[key] != before.get(key)]
     if changed:
         raise ValueError(
@@ -279,21 +287,3 @@ def _claim(checkpoints, recipe):
             f"{described[changed[0]]!r} here and {before.get(changed[0])!r} there. Choose another "
             "folder, or remove this one to start anew."
         )
-
-
-class _Clock(keras.callbacks.Callback):
-    """Seconds of the epochs, kept beside the checkpoint so that resumptions add up."""
-
-    def __init__(self, folder):
-        super().__init__()
-        self.path = None if folder is None else Path(folder) / "seconds.json"
-        done = self.path is not None and self.path.exists()
-        self.seconds = json.loads(self.path.read_text())["seconds"] if done else 0.0
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.start = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.seconds += time.perf_counter() - self.start
-        if self.path is not None:
-            self.path.write_text(json.dumps({"epochs": epoch + 1, "seconds": self.seconds}))

@@ -2,10 +2,9 @@
 
 import dataclasses
 import os
-import shutil
 from pathlib import Path
 
-from keras_vae import data, entry, models, objectives, recipe, zoo
+from keras_vae import atomic, data, entry, models, objectives, recipe, zoo
 from keras_vae.choice import unknown
 
 PICTURE_EPOCHS = 100
@@ -108,7 +107,8 @@ def train(chosen, folder, recipe_file=None, verbose="auto"):
     """Runs a recipe and publishes the result into a folder.
 
     Checkpoints lie beside the folder until the entry is whole; the same call after an
-    interruption goes on from them.
+    interruption goes on from them. A run that misses the numbers of its recipe is published where
+    there is no entry yet (`recipe.misses` tells), and never in the place of one.
 
     Args:
         chosen: Recipe.
@@ -118,13 +118,26 @@ def train(chosen, folder, recipe_file=None, verbose="auto"):
 
     Returns:
         dict of metadata.json.
+
+    Raises:
+        FileExistsError: the folder holds something else than an entry.
+        ValueError: the run misses its numbers, and the folder holds an entry, which stays.
     """
     folder = Path(folder)
-    entry.check_target(folder)
     checkpoints = folder.with_name(f".{folder.name}.checkpoints")
+    for path in (folder, checkpoints):
+        atomic.repair(path)
+    entry.check_target(folder)
     run = recipe.run(chosen, checkpoints, verbose)
+    misses = chosen.misses(run.numbers)
+    if misses and (folder / "metadata.json").is_file():
+        raise ValueError(
+            f"The run misses its numbers: {'; '.join(misses)}. The entry in {str(folder)!r} stays "
+            f"as it was; the run's checkpoints are in {str(checkpoints)!r}. Give another folder to "
+            "keep this run, or remove the checkpoints to train anew."
+        )
     zoo.publish(run, folder, recipe_file)
-    shutil.rmtree(checkpoints)
+    atomic.remove(checkpoints)
     return zoo.info(folder)
 
 
@@ -140,7 +153,7 @@ def evaluate(name, importance_samples=100, count=None, progress=True):
     Returns:
         dict of `evaluate.report`.
     """
-    model, chosen = zoo.load(name), recipe.load(zoo.locate(name) / "recipe.py")
+    model, chosen = zoo.load(name), entry.told_recipe(zoo.locate(name))
     images = recipe.load_data(chosen)
     if count is not None:
         images = dataclasses.replace(images, test=data.Split("test", images.test.images[:count]))

@@ -3,14 +3,12 @@
 An entry is a folder; the listing of the shelf is the registry. Bytes are checked at every load.
 """
 
-import shutil
-import tempfile
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_vae import card, entry
+from keras_vae import atomic, card, entry, recipe
 from keras_vae import examples as entry_examples
 from keras_vae.listing import info, locate, names, shelf
 
@@ -63,8 +61,9 @@ def publish(run, folder, recipe_file=None):
     Args:
         run: recipe.Run.
         folder: of the entry; an existing one must be an entry, or hold nothing but a recipe.
-        recipe_file: recipe.py to copy, which must be that of the run. By default the folder's own
-            is kept; an entry that is replaced by another training gets a new one.
+        recipe_file: recipe.py to copy, which must be that of the run: it is run to see. By default
+            that of a folder which holds nothing else, or one that is written. The recipe of an
+            entry that is replaced is not run.
 
     Returns:
         Path of the folder.
@@ -75,17 +74,36 @@ def publish(run, folder, recipe_file=None):
     """
     folder = Path(folder).resolve()
     entry.check_target(folder)
-    own = folder / "recipe.py"
-    if recipe_file is None and own.is_file():
-        replaced = (folder / "metadata.json").is_file() and entry.recipe_difference(own, run)
-        recipe_file = None if replaced else own
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    if recipe_file is None and [path.name for path in _content(folder)] == ["recipe.py"]:
+        recipe_file = folder / "recipe.py"
+    with atomic.folder(folder) as aside:
         entry.write(run, aside, recipe_file)
-        entry.swap(aside, folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    return folder
+
+
+def _content(folder):
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def renew(name):
+    """Makes anew what is made of the weights of an entry: card, picture, examples, hashes.
+
+    Weights, recipe, configuration and numbers stay. The entry's data is read.
+
+    Args:
+        name: of an entry, or a folder of one.
+
+    Returns:
+        Path of the folder.
+
+    Raises:
+        FileNotFoundError: the entry's data is not at hand.
+    """
+    folder = locate(name).resolve()
+    model, told = load(name), entry.told_recipe(folder)
+    images = recipe.load_data(told)
+    with atomic.folder(folder) as aside:
+        entry.rewrite(folder, aside, model, told, images)
     return folder
 
 

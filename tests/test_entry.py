@@ -193,7 +193,7 @@ class TestInstances:
         again = recipe.load(folder / "recipe.py")
         assert again.arguments["objective"].beta == 0.5
         assert again.arguments["likelihood"].scale == 0.125
-        zoo.publish(dataclasses.replace(run, recipe=again), folder)  # it is the same recipe
+        zoo.publish(dataclasses.replace(run, recipe=again), folder, folder / "recipe.py")
 
     def test_another_value_inside_an_instance_is_another_recipe(self, tmp_path):
         run, folder = self.published(tmp_path)

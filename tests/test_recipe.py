@@ -182,7 +182,7 @@ def run_spied(monkeypatch, wanted, checkpoints, stop=None):
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path, monkeypatch):
     wanted, steps = tiny(epochs=4, warmup_epochs=2), -(-1297 // 256)
     before, _ = run_spied(monkeypatch, wanted, tmp_path, stop=2)
-    spent = json.loads((tmp_path / "seconds.json").read_text())
+    spent = json.loads((tmp_path / "epoch_00002" / "state.json").read_text())
     assert before.epochs == [0, 1]
     assert spent["epochs"] == 2
 
@@ -191,7 +191,8 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path, monkeypatch):
     assert int(after.slots[0]) == 2 * steps  # the optimizer's iterations
     for kept, restored in zip(before.slots, after.slots):
         np.testing.assert_array_equal(kept, restored)
-    assert json.loads((tmp_path / "seconds.json").read_text())["epochs"] == 4
+    kept = sorted(path.name for path in tmp_path.glob("epoch*"))
+    assert kept == ["epoch_00003", "epoch_00004"]
     assert run.seconds > spent["seconds"] > 0
     with open(tmp_path / "log.csv", newline="") as file:
         assert [int(row["epoch"]) for row in csv.DictReader(file)] == [0, 1, 2, 3]
@@ -202,9 +203,10 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path, monkeypatch):
     for first, second in zip(run.model.get_weights(), again.model.get_weights()):
         np.testing.assert_array_equal(first, second)
 
-    latest = tmp_path / "state" / "latest.weights.h5"
-    latest.write_bytes(latest.read_bytes()[:1000])  # the process was killed while it wrote
-    rescued, _ = run_spied(monkeypatch, wanted, tmp_path)
+    latest = tmp_path / "epoch_00004" / "model.weights.h5"
+    latest.write_bytes(latest.read_bytes()[:1000])  # a disk that lost its end
+    with pytest.warns(UserWarning, match=r"epoch_00004' cannot be read"):
+        rescued, _ = run_spied(monkeypatch, wanted, tmp_path)
     assert rescued.epochs == [3]
 
 

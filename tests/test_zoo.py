@@ -130,7 +130,7 @@ class TestPublish:
         entry.check(tmp_path / "here")
         assert os.listdir(tmp_path) == ["here"]
 
-    @pytest.mark.parametrize("broken", [(plot, "save"), (card, "render"), (entry, "swap")])
+    @pytest.mark.parametrize("broken", [(plot, "save"), (card, "render"), (entry, "_close")])
     def test_a_failure_midway_leaves_nothing_new(
         self, tiny_run, entry_copy, monkeypatch, broken, tmp_path
     ):
@@ -145,11 +145,12 @@ class TestPublish:
         assert os.listdir(tmp_path) == [entry_copy.name]
         assert {path.name: path.read_bytes() for path in entry_copy.iterdir()} == before
 
-    def test_a_failed_swap_puts_the_old_entry_back(self, entry_copy, tmp_path):
-        with pytest.raises(FileNotFoundError):
-            entry.swap(tmp_path / "never_written", entry_copy)
-        entry.check(entry_copy)
-        assert os.listdir(tmp_path) == [entry_copy.name]
+    def test_an_entry_that_a_kill_left_under_another_name_is_found(self, entry_copy):
+        moved = entry_copy.rename(
+            entry_copy.with_name(f".{entry_copy.name}.{2**22 + 1}-0a1b2c3d.old")
+        )
+        zoo.load(entry_copy)
+        assert not moved.exists()
 
     def test_what_the_config_cannot_say_is_not_published(self, tiny_run, tmp_path, monkeypatch):
         monkeypatch.setattr(entry, "_to_json", lambda value: {"image_shape": [8, 8, 1]})

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_vae import atomic
 from keras_vae.export import micro
 from keras_vae.export.artefact import Artefact, operators
-from keras_vae.export.output_file import writable, write
+from keras_vae.export.output_file import writable
 from keras_vae.export.runtimes import open_file
 
 TRIES = 8  # inputs on which Micro and LiteRT are compared
@@ -80,7 +81,7 @@ def c_array(source, path, *, name=None):
     arena = micro.arena_bytes(content, str(source))
     _check_images(content, arena, source)
     ops = dict(collections.Counter(step.name for step in operators(content)))
-    write(path, _header(content, name, source.name, arena, ops).encode())
+    atomic.write(path, _header(content, name, source.name, arena, ops).encode())
     return CArray(path, len(content), arena, ops)
 
 

@@ -1,7 +1,6 @@
-"""Where an export goes: a path that is checked first, and a file that is whole or not there."""
+"""Where an export goes: a path that is checked before any work is done."""
 
 import os
-import tempfile
 from pathlib import Path
 
 
@@ -29,16 +28,3 @@ def writable(path, suffix):
             f"Cannot write {path}: the folder {path.parent} does not exist. Make it first."
         )
     return path
-
-
-def write(path, content):
-    """Writes bytes aside and renames, so that no half-written file is ever seen."""
-    number, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(content)
-        os.chmod(aside, 0o644)  # mkstemp makes it private
-        os.replace(aside, path)
-    except BaseException:
-        os.unlink(aside)
-        raise

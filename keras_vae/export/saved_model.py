@@ -2,12 +2,11 @@
 
 import collections
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import tensorflow as tf
 
+from keras_vae import atomic
 from keras_vae.export import decoder
 from keras_vae.export.artefact import Artefact
 from keras_vae.quiet import quiet
@@ -44,15 +43,9 @@ def saved_model(model, folder):
     """
     decoder.check(model)
     folder = _free(Path(folder))
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        aside.chmod(0o755)  # mkdtemp makes it private
-        with quiet():
-            module, signatures = _module(model)
-            tf.saved_model.save(module, str(aside), signatures=signatures)
-        _replace(aside, folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    with atomic.folder(folder) as aside, quiet():
+        module, signatures = _module(model)
+        tf.saved_model.save(module, str(aside), signatures=signatures)
     return Artefact(folder, size(folder), count_ops(signatures["decode"]))
 
 
@@ -113,19 +106,3 @@ def _free(folder):
             "Name a new folder, or empty this one."
         )
     return folder
-
-
-def _replace(aside, folder):
-    """Puts `aside` where `folder` is; the old one goes only when the new one stands."""
-    if not folder.exists():
-        aside.rename(folder)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    folder.rename(old / "old")
-    try:
-        aside.rename(folder)
-    except OSError:
-        (old / "old").rename(folder)
-        raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)

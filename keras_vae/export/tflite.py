@@ -7,12 +7,13 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
+from keras_vae import atomic
 from keras_vae.choice import unknown
 from keras_vae.export import decoder
 from keras_vae.export.artefact import Artefact, count_builtin, not_builtin, with_note
 from keras_vae.export.functions import SIGNATURES, check_choices, functions
 from keras_vae.export.interpreter import run
-from keras_vae.export.output_file import writable, write
+from keras_vae.export.output_file import writable
 from keras_vae.export.peephole import tidy
 from keras_vae.export.pruning import live_latents
 from keras_vae.export.quantize import (
@@ -120,7 +121,7 @@ def tflite(
         if quantize == "int8" and "decode" in signatures:
             _check_error(model, content, calibration_images, note)
     ops = count_builtin(content)
-    write(path, content)
+    atomic.write(path, content)
     return Artefact(path, len(content), ops, quantize, signatures, **note, tries=tries)
 
 

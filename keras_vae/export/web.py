@@ -6,12 +6,10 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
-from keras_vae import __version__, zoo
+from keras_vae import __version__, atomic, zoo
 from keras_vae.choice import unknown
-from keras_vae.entry import swap
 from keras_vae.export.tflite import QUANTIZE
 from keras_vae.export.web_models import describe, write_files
 
@@ -76,14 +74,8 @@ def web(folder, names=None, quantize="dynamic", litert=None):
     key = _key(entries, quantize, packages)
     if _built(folder) == key:
         return _read(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with atomic.folder(folder) as aside:
         _write(aside, entries, quantize, packages, key)
-        aside.chmod(0o755)  # mkdtemp makes it private
-        swap(aside, folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return _read(folder)
 
 

@@ -1,0 +1,105 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from keras_vae import atomic
+
+DEAD = 2**22 + 1  # above the largest process number of Linux
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path):
+    path = tmp_path / "grid.png"
+    path.write_bytes(b"before")
+    atomic.write(path, b"after")
+    assert path.read_bytes() == b"after"
+    atomic.write(path, "später")
+    assert path.read_text(encoding="utf-8") == "später"
+    assert os.listdir(tmp_path) == ["grid.png"]
+
+
+def test_a_failed_write_leaves_the_file(tmp_path):
+    path = tmp_path / "grid.png"
+    path.write_bytes(b"before")
+    with pytest.raises(TypeError):
+        atomic.write(path, 3)
+    assert path.read_bytes() == b"before"
+    assert os.listdir(tmp_path) == ["grid.png"]
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path):
+    path = tmp_path / "deep" / "entry"
+    for content in ("one", "two"):
+        with atomic.folder(path) as aside:
+            (aside / content).write_text(content)
+            assert not (path / content).exists()
+        assert os.listdir(path) == [content]
+    with pytest.raises(TypeError), atomic.folder(path) as aside:
+        (aside / "three").write_text(3)
+    assert os.listdir(path) == ["two"]
+    assert os.listdir(path.parent) == ["entry"]
+
+
+def test_a_folder_is_removed_in_one_step(tmp_path):
+    (tmp_path / "entry").mkdir()
+    (tmp_path / "entry" / "file").touch()
+    atomic.remove(tmp_path / "entry")
+    assert os.listdir(tmp_path) == []
+
+
+def test_repair_brings_back_what_was_moved_away(tmp_path):
+    (tmp_path / f".entry.{DEAD}-00000000.old").mkdir()
+    (tmp_path / f".entry.{DEAD}-00000000").mkdir()
+    assert atomic.repair(tmp_path / "entry")
+    assert os.listdir(tmp_path) == ["entry"]
+
+
+def test_repair_leaves_strangers_the_living_and_a_good_folder(tmp_path):
+    for name in ("entry", f".entry.{DEAD}-00000000.old", f".entry.{DEAD}-11111111"):
+        (tmp_path / name).mkdir()
+    kept = {"entry", f".entry.{os.getpid()}-22222222", ".entry.checkpoints", ".other.99-33333333"}
+    for name in kept - {"entry"}:
+        (tmp_path / name).mkdir()
+    assert not atomic.repair(tmp_path / "entry")
+    assert set(os.listdir(tmp_path)) == kept
+
+
+@pytest.mark.parametrize("moment", ["filled", "moved", "replaced"])
+def test_a_kill_at_any_moment_leaves_a_whole_folder(tmp_path, moment):
+    """A real process that kills itself within the replacement of a folder."""
+    program = f"""
+        import os, pathlib, shutil, signal
+        from keras_vae import atomic
+
+        die = lambda *a: os.kill(os.getpid(), signal.SIGKILL)
+        rename = pathlib.Path.rename
+
+        def counted(self, target):
+            result = rename(self, target)
+            if {moment!r} == "moved" and str(target).endswith(".old"):
+                die()
+            return result
+
+        pathlib.Path.rename = counted
+        if {moment!r} == "replaced":
+            shutil.rmtree = die
+        with atomic.folder(pathlib.Path({str(tmp_path / "entry")!r})) as aside:
+            (aside / "new").touch()
+            if {moment!r} == "filled":
+                die()
+    """
+    (tmp_path / "entry").mkdir()
+    (tmp_path / "entry" / "old").touch()
+    code = textwrap.dedent(program).replace(
+        "from keras_vae import atomic",
+        "import importlib.util as u; s = u.spec_from_file_location('atomic', "
+        f"{atomic.__file__!r}); atomic = u.module_from_spec(s); s.loader.exec_module(atomic)",
+    )
+    ended = subprocess.run([sys.executable, "-c", code], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    atomic.repair(tmp_path / "entry")
+    assert os.listdir(tmp_path) == ["entry"]
+    assert os.listdir(tmp_path / "entry") == (["new"] if moment == "replaced" else ["old"])
