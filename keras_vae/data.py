@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from keras_vae import pipeline
+
 NAMES = ("digits", "mnist", "fashion_mnist", "binarized_mnist", "omniglot", "cifar10")
 LICENCES = {
     "digits": "CC BY 4.0 (Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, UCI)",
@@ -105,7 +107,7 @@ def pixels(split, binarize=None, seed=0):
 
 
 def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None):
-    """A tf.data pipeline over a split; whole batches are gathered, single images never move.
+    """A tf.data pipeline over a split, see `pipeline.batches`.
 
     Args:
         split: a Split.
@@ -119,28 +121,18 @@ def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None):
         tf.data.Dataset of (B, H, W, C) float32 in [0, 1].
     """
     _check_binarize(binarize)
-    count = len(split)
     fresh = binarize == "dynamic" and split.name == "train"
     images = split.images
     if binarize == "dynamic" and not fresh:
         images = (pixels(split, binarize, seed) * 255).astype("uint8")
-    images = tf.constant(images)
 
-    def gather(indices, key):
-        batch = tf.cast(tf.gather(images, indices), tf.float32) / 255.0
+    def finish(batch, key):
+        batch = tf.cast(batch, tf.float32) / 255.0
         if fresh:
             batch = tf.cast(tf.random.stateless_uniform(tf.shape(batch), key) < batch, tf.float32)
         return batch
 
-    order = tf.data.Dataset.range(count)
-    if shuffle:
-        order = order.shuffle(count, seed=seed, reshuffle_each_iteration=True)
-    keys = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-    dataset = tf.data.Dataset.zip(order.batch(batch_size), keys)
-    dataset = dataset.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
-    options = tf.data.Options()
-    options.autotune.enabled = False  # nothing is left to tune, and its thread ends epochs late
-    return dataset.with_options(options)
+    return pipeline.batches((images,), batch_size, shuffle=shuffle, seed=seed, finish=finish)
 
 
 def _checked_shape(image_shape):

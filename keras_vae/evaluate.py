@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vae import collapse
 from keras_vae.models import checks
 
-ACTIVE_VARIANCE = 0.01  # a unit is active if its posterior mean varies more than this
 POSITIONS_PER_STEP = 2_000_000  # pixels decoded at a time, whatever K is: some hundred MB
 
 
@@ -40,7 +40,7 @@ def report(model, images, importance_samples=100, seed=0, progress=True):
         "images": len(images),
         "mse": float(error),
         "psnr_db": float(-10 * np.log10(error)),
-        "active_units": int(np.sum(np.var(codes, axis=0) > ACTIVE_VARIANCE)),
+        "active_units": collapse.active_units(codes),
     }
     if not hasattr(model, "posterior"):
         return {"distortion_nats": _code_distortion(model, images, codes), **numbers}

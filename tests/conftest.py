@@ -48,18 +48,6 @@ def pytest_configure(config):
     (processor,) = tf.config.list_physical_devices("CPU")
     two = [tf.config.LogicalDeviceConfiguration()] * 2  # for the tests of replicas
     tf.config.set_logical_device_configuration(processor, two)
-    _without_autotune(tf.data.Options)
-
-
-def _without_autotune(options):
-    """Data sets tune nothing: the thread of it lets each epoch end up to 0.1 s late."""
-    make = options.__init__
-
-    def __init__(self):  # noqa: N807
-        make(self)
-        self.autotune.enabled = False
-
-    options.__init__ = __init__
 
 
 def pytest_collection_modifyitems(items):

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vae import pipeline
 from keras_vae.distributions import likelihoods
-from keras_vae.models import checks
+from keras_vae.models import checks, watch
 
 _OWNED_BY_THE_MODEL = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
@@ -129,7 +130,12 @@ class ImageModel(keras.Model):
     def _unpack(self, data):
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
         x = checks.as_images(x, self.image_shape, "x")
-        y = x if y is None else checks.as_images(y, self.image_shape, "y")
+        if y is None or checks.is_label(y):
+            y = x = checks.assert_explicable(x, self.likelihood_family)
+        else:
+            x = checks.assert_encodable(x, self.likelihood_family)
+            y = checks.as_images(y, self.image_shape, "y")
+            y = checks.assert_explicable(y, self.likelihood_family)
         images = tf.shape(x)[0]
         if self.distribute_strategy.num_replicas_in_sync > 1:
             # The last batch may leave a replica without images, and a convolution of nothing fails.
@@ -164,44 +170,75 @@ class ImageModel(keras.Model):
     def fit(self, x=None, y=None, *, validation_data=None, callbacks=None, **kwargs):
         """As in Keras. `fit(images)`, `fit(noisy, clean)`, or a dataset of either.
 
+        The second part of a dataset's pairs may also be an integer label, which is dropped.
+
         Raises:
-            ValueError: data that the model cannot explain, before the first step.
+            ValueError: data that the model cannot explain; of arrays and of the first batch of a
+                dataset before the first step, of a later batch before the step that it is for.
             FloatingPointError: the loss became NaN or infinite.
         """
         x, y = checks.prepare_inputs(x, y, self.image_shape, self.likelihood_family)
-        if y is None and kwargs.get("sample_weight") is not None:
-            y = x  # Keras drops the weights of data without a target
+        batch_size = kwargs.get("batch_size")
+        if isinstance(x, np.ndarray):
+            part = kwargs.pop("validation_split", 0.0)
+            arrays = [x, y, kwargs.pop("sample_weight", None)]
+            if part and validation_data is None:
+                arrays, validation_data = pipeline.split(arrays, part)
+            steps, shuffle = kwargs.get("steps_per_epoch"), kwargs.get("shuffle", True)
+            x = pipeline.of_arrays(*arrays, batch_size=batch_size, steps=steps, shuffle=shuffle)
+            y = None
         if validation_data is not None:
-            validation_data = self._prepare_validation(validation_data)
+            validation_data = self._prepare_validation(
+                validation_data,
+                kwargs.pop("validation_batch_size", None) or batch_size,
+                kwargs.get("validation_steps"),
+            )
         if isinstance(x, tf.data.Dataset):
             kwargs["shuffle"] = False  # Keras would warn that a dataset shuffles itself
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks = [checks.StopOnNaN(), *_as_list(callbacks)]
-        return super().fit(x, y, validation_data=validation_data, callbacks=callbacks, **kwargs)
+            watch.set_directions(callbacks := watch.as_list(callbacks))
+            callbacks = [watch.StopOnNaN(), *callbacks]
+        with checks.refused_in_the_graph():
+            return super().fit(x, y, validation_data=validation_data, callbacks=callbacks, **kwargs)
 
-    def _prepare_validation(self, data):
-        if not isinstance(data, (tuple, list)):
-            data = (data,)
-        x, y = checks.prepare_inputs(
-            data[0], data[1] if len(data) > 1 else None, self.image_shape, self.likelihood_family
-        )
-        if len(data) > 2:
-            return x, x if y is None else y, data[2]  # Keras drops weights without a target
+    def _prepare_validation(self, data, batch_size, steps):
+        parts = data if isinstance(data, (tuple, list)) else (data,)
+        x, y, weight = (*parts, None, None)[:3]
+        x, y = checks.prepare_inputs(x, y, self.image_shape, self.likelihood_family)
+        if isinstance(x, np.ndarray):
+            return pipeline.of_arrays(x, y, weight, batch_size=batch_size, steps=steps)
         return x if y is None else (x, y)
 
     def evaluate(self, x=None, y=None, **kwargs):
         """As in Keras; the trackers over x, in nats per image."""
         if not kwargs.get("_use_cached_eval_dataset"):
             x, y = checks.prepare_inputs(x, y, self.image_shape, self.likelihood_family)
-            if y is None and kwargs.get("sample_weight") is not None:
-                y = x  # Keras drops the weights of data without a target
-        return super().evaluate(x, y, **kwargs)
+            if isinstance(x, np.ndarray):
+                size, weight = kwargs.pop("batch_size", None), kwargs.pop("sample_weight", None)
+                steps = kwargs.get("steps")
+                x, y = pipeline.of_arrays(x, y, weight, batch_size=size, steps=steps), None
+        with checks.refused_in_the_graph():
+            return super().evaluate(x, y, **kwargs)
 
     def predict(self, x, **kwargs):
-        """As in Keras; (N, H, W, C) reconstructions."""
+        """As in Keras; (N, H, W, C) reconstructions.
+
+        Raises:
+            ValueError: NaN, infinite or 8-bit values, or a wrong shape.
+        """
         if hasattr(x, "__array__"):
-            x = checks.as_images(x, self.image_shape, "x")
-        return super().predict(x, **kwargs)
+            x = checks.encodable(x, self.image_shape, self.likelihood_family)
+            steps, size = kwargs.get("steps"), kwargs.pop("batch_size", None)
+            x = pipeline.of_arrays(x, batch_size=size, steps=steps)
+        elif isinstance(x, tf.data.Dataset):
+            checks.check_batched(x, self.image_shape)
+        with checks.refused_in_the_graph():
+            return super().predict(x, **kwargs)
+
+    def predict_step(self, data):
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        x = checks.as_images(x, self.image_shape, "x")
+        return self(checks.assert_encodable(x, self.likelihood_family), training=False)
 
     def call(self, images, training=False):
         """(B, H, W, C) or (B, H, W) images -> (B, H, W, C) reconstructions, pixel means."""
@@ -213,7 +250,7 @@ class ImageModel(keras.Model):
 
     def encode(self, images, batch_size=256):
         """(N, H, W, C) or (N, H, W) images in [0, 1] -> (N, latent_dim) codes (posterior means)."""
-        images = checks.as_images(images, self.image_shape, "images")
+        images = checks.encodable(images, self.image_shape, self.likelihood_family)
         return _in_batches(self._encode_graph, images, batch_size)
 
     def decode(self, z, batch_size=256):
@@ -268,12 +305,6 @@ def _in_batches(function, values, batch_size):
     if not parts:
         raise ValueError("Received no rows: there is nothing to encode or decode.")
     return np.concatenate(parts)
-
-
-def _as_list(callbacks):
-    if callbacks is None:
-        return []
-    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
 
 
 def _static_shape(network, attribute, name, rank):

@@ -1,0 +1,75 @@
+"""What `fit` watches: losses that are not finite, directions of trackers, codes without use."""
+
+import warnings
+
+import keras
+import numpy as np
+
+from keras_vae import collapse
+
+LOOKED_AT = 256  # images whose codes tell which latents are active
+MODES = {"elbo": "max", "distortion": "min", "mse": "min"}  # the better direction of a tracker
+
+
+def as_list(callbacks):
+    """The argument of `fit` as a list."""
+    if callbacks is None:
+        return []
+    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+
+
+def set_directions(callbacks):
+    """Tells callbacks of Keras with mode="auto" whether a tracker of ours is to rise or to fall.
+
+    Keras knows the direction of its own metrics alone. The rate has none: it keeps Keras's error,
+    which asks for a mode.
+    """
+    for callback in callbacks:
+        mode = MODES.get(str(getattr(callback, "monitor", "")).removeprefix("val_"))
+        if mode and getattr(callback, "mode", None) == "auto":
+            callback.mode = mode
+        if mode == "max" and not hasattr(callback, "mode") and _keeps_the_lowest(callback):
+            warnings.warn(  # Keras before 3.11 chose in the constructor, and forgot what was asked
+                f"{type(callback).__name__} keeps the lowest {callback.monitor}, which is the "
+                'worst: pass mode="max".',
+                stacklevel=3,
+            )
+
+
+def _keeps_the_lowest(callback):
+    return getattr(callback, "monitor_op", None) is np.less
+
+
+def warn_of_collapse(model, x, history):
+    """Warns where a VAE hardly uses its code after `fit`.
+
+    The rate is that of the last epoch; latents are counted where x is an array.
+    """
+    if not history.get("rate"):
+        return
+    rate, active = history["rate"][-1], None
+    if hasattr(x, "__array__") and len(x) > 1:
+        active = collapse.active_units(model.encode(x[:LOOKED_AT]))
+    found = collapse.describe(model.latent_dim, active, rate)
+    if found:
+        warnings.warn(f"The code is hardly used: {found}. {collapse.REMEDY}", stacklevel=3)
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Ends `fit` with an error at the first batch whose loss is not finite."""
+
+    def __init__(self):
+        super().__init__()
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = float((logs or {}).get("loss", 0.0))
+        if not np.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss became {loss} in epoch {self.epoch + 1}, batch {batch + 1}; training "
+                "stopped, the weights are of no use. Lower the learning rate, clip the gradients "
+                "(optimizer clipnorm=1.0), or look for NaN in the data."
+            )
