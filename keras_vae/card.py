@@ -3,6 +3,8 @@
 import hashlib
 import json
 
+from keras_vae import collapse
+
 BEGIN, END = "<!-- zoo table: generated -->", "<!-- end of zoo table -->"
 LABELS = {
     "nll_nats": "-log p(x), importance-sampled bound (nats per image)",
@@ -79,6 +81,7 @@ def render(metadata):
         f"| parameters (decoder alone) | {metadata['parameters']:,} "
         f"({metadata['decoder_parameters']:,}) |",
         "",
+        *_hardly_used(metadata),
         *_on_a_device(metadata),
         "## Training",
         "",
@@ -139,6 +142,15 @@ def replace_table(page, entries, begin=BEGIN, end=END, links="zoo/"):
     before, after = page.split(begin)[0], page.split(end)[1]
     rows = table(entries).replace("](zoo/", f"]({links}")
     return f"{before}{begin}\n{rows}\n{end}{after}"
+
+
+def _hardly_used(metadata):
+    """A warning where few latents are active, or the rate is low."""
+    numbers = metadata["numbers"]
+    found = collapse.describe(
+        metadata["latent_dim"], numbers.get("active_units"), numbers.get("rate_nats")
+    )
+    return [f"**The code is hardly used**: {found}. {collapse.REMEDY}", ""] if found else []
 
 
 def _on_a_device(metadata):

@@ -1,7 +1,5 @@
 """When the code of a model is hardly used, and what to do about it."""
 
-import numpy as np
-
 ACTIVE_VARIANCE = 0.01  # a latent is active if its code varies more than this over the images
 LOW_RATE = 1.0  # nats: less than what tells three kinds of images apart
 FEW = 8  # active latents are few where they are at most an eighth of all
@@ -13,6 +11,8 @@ REMEDY = (
 
 def active_units(codes):
     """(N, latent_dim) codes -> number of latents that are active (Burda et al., 1509.00519)."""
+    import numpy as np  # here, because the cards of the shelf are read without it
+
     return int(np.sum(np.var(codes, axis=0) > ACTIVE_VARIANCE))
 
 

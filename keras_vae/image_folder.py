@@ -41,7 +41,7 @@ def load(folder, image_shape=None, seed=0):
     if not folder.is_dir():
         raise FileNotFoundError(f"No folder at {str(folder)!r}.")
     height, width, channels = _checked_shape(image_shape)
-    paths = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SUFFIXES and p.is_file()]
+    paths = _paths(folder)
     pictures, kept, resized = [], [], 0
     for path in paths:
         try:
@@ -90,6 +90,15 @@ def read(path, image_shape):
             f"file like {', '.join(SUFFIXES)}."
         ) from error
     return _with_channels(picture, channels)
+
+
+def count(folder):
+    """How many pictures `load` will read from a folder, if none of the files is corrupt."""
+    return len(_paths(Path(folder)))
+
+
+def _paths(folder):
+    return [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SUFFIXES and p.is_file()]
 
 
 def _checked_shape(image_shape):

@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 
 from keras_vae import atomic, callbacks, data, evaluate, export, image_folder, models
+from keras_vae.averaging import AveragedAdam
 from keras_vae.checkpoints import Checkpoints
 
 CALIBRATION_IMAGES = 512  # of the validation images, for int8
@@ -37,7 +38,8 @@ class Recipe:
         batch_size: images in a step.
         learning_rate: of Adam; falls to 0 along a cosine where `cosine_decay` is true.
         cosine_decay: see above.
-        ema_momentum: weights are the exponential moving average of the steps, or None.
+        ema_momentum: weights are the exponential moving average of the steps, at most this long
+            and scaled to a short training, see `averaging.AveragedAdam`; or None.
         warmup_epochs: epochs in which beta rises linearly from 0 (VAE).
         binarize: None or "dynamic", see `data.batches`.
         dtype_policy: of training, "float32" or "mixed_bfloat16"; weights are float32.
@@ -225,10 +227,10 @@ def _build_trainee(recipe, arguments, train_images):
     if recipe.cosine_decay:
         steps = -(-train_images // recipe.batch_size) * recipe.epochs
         rate = keras.optimizers.schedules.CosineDecay(rate, steps)
-    averaging = {}
+    optimizer = keras.optimizers.Adam(rate)
     if recipe.ema_momentum is not None:
-        averaging = {"use_ema": True, "ema_momentum": recipe.ema_momentum}
-    model.compile(keras.optimizers.Adam(rate, **averaging), jit_compile=recipe.jit_compile)
+        optimizer = AveragedAdam(rate, ema_momentum=recipe.ema_momentum)
+    model.compile(optimizer, jit_compile=recipe.jit_compile)
     model.optimizer.build(model.trainable_variables)  # so that a checkpoint finds its slots
     return model
 

@@ -4,10 +4,12 @@ import dataclasses
 import os
 from pathlib import Path
 
-from keras_vae import atomic, data, entry, models, objectives, recipe, zoo
+from keras_vae import atomic, data, entry, image_folder, models, objectives, recipe, zoo
 from keras_vae.choice import unknown
 
-PICTURE_EPOCHS = 100
+PICTURE_EPOCHS = 100  # or as many as give PICTURE_STEPS
+PICTURE_STEPS = 2000  # fewer leave the code without use, however few the pictures are
+PICTURE_WARMUP = 0.2  # of the epochs
 
 
 def choose(
@@ -88,19 +90,22 @@ def _of_pictures(builder, images, name, image_size, latent_dim, likelihood, chan
     if builder.startswith("conv"):
         arguments["filters"] = (32, 64, 128)
     if image_size is not None:
-        from keras_vae import image_folder
-
         channels = image_folder.load(images).image_shape[2]
         arguments["image_shape"] = (image_size, image_size, channels)
-    settings = {
-        "epochs": PICTURE_EPOCHS,
-        "batch_size": 64,
-        "warmup_epochs": 10 if builder.endswith("vae") else 0,
-        "importance_samples": 100,
-        **changes,
-    }
+    settings = {"importance_samples": 100, **_length(image_folder.count(images), changes)}
+    if builder.endswith("vae"):
+        settings["warmup_epochs"] = settings["epochs"] * PICTURE_WARMUP
     folder = str(Path(images).absolute())
     return recipe.Recipe(name=name, data=folder, builder=builder, arguments=arguments, **settings)
+
+
+def _length(pictures, changes):
+    """Epochs and batch size for a number of pictures, of which four fifths are trained on."""
+    images = max(1, pictures - 2 * (pictures // 10))
+    fitting = 16 if images < 256 else 32 if images < 1024 else 64
+    batch_size = changes.get("batch_size", fitting)
+    epochs = max(PICTURE_EPOCHS, -(-PICTURE_STEPS // -(-images // batch_size)))
+    return {"epochs": epochs, "batch_size": batch_size, **changes}
 
 
 def train(chosen, folder, recipe_file=None, verbose="auto"):

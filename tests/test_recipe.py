@@ -123,13 +123,18 @@ class TestRun:
 
     def test_weights_are_the_moving_average_where_it_is_asked_for(self):
         one_step = {"batch_size": 1297, "cosine_decay": False}
-        first = recipe.run(tiny(**one_step, ema_momentum=None), verbose=0)
-        # The average starts at the first step's weights; with a momentum of 1 it stays there.
-        still = recipe.run(tiny(**one_step, ema_momentum=1.0, epochs=3), verbose=0)
-        moved = recipe.run(tiny(**one_step, ema_momentum=None, epochs=3), verbose=0)
-        for one, average, last in zip(*(r.model.get_weights() for r in (first, still, moved))):
-            np.testing.assert_allclose(average, one, atol=1e-6)
-            assert abs(last - one).max() > 1e-4
+        after = [
+            recipe.run(tiny(**one_step, ema_momentum=None, epochs=epochs), verbose=0).model
+            for epochs in (1, 2, 3)
+        ]
+        averaged = recipe.run(tiny(**one_step, ema_momentum=0.2, epochs=3), verbose=0).model
+        weights = zip(*(model.get_weights() for model in (*after, averaged)))
+        for one, two, three, average in weights:
+            expected = (
+                0.2 * (2 / 11 * one + 9 / 11 * two) + 0.8 * three
+            )  # 2/11, then min(0.2, 3/12)
+            np.testing.assert_allclose(average, expected, atol=1e-6)
+            assert abs(three - one).max() > 1e-4
 
     def test_half_precision_is_for_training_only_and_the_policy_comes_back(self):
         run = recipe.run(tiny(dtype_policy="mixed_bfloat16", warmup_epochs=0.5), verbose=0)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from keras_vae import objectives
 from keras_vae.distributions import posteriors, priors
-from keras_vae.models import checks
+from keras_vae.models import checks, watch
 from keras_vae.models.image_model import ImageModel
 
 
@@ -79,13 +79,21 @@ class VAE(ImageModel):
         stateless = None if seed is None else tf.constant([0, seed], tf.int32)
         return self.decode(np.asarray(self.prior.sample(count, seed=stateless)), batch_size)
 
-    def fit(self, *args, **kwargs):
+    def fit(self, x=None, *args, **kwargs):
         try:
-            return super().fit(*args, **kwargs)
+            history = super().fit(x, *args, **kwargs)
         finally:  # a training that failed in its warm-up must not weaken the next one
             self.objective.warmup.assign(1.0)
+        watch.warn_of_collapse(self, x, history.history)
+        return history
 
-    fit.__doc__ = ImageModel.fit.__doc__
+    fit.__doc__ = (
+        ImageModel.fit.__doc__
+        + """
+        Warns:
+            UserWarning: the code is hardly used at the end, see `collapse.describe`.
+        """
+    )
 
     # ---- the terms ------------------------------------------------------------------------------
 

@@ -45,8 +45,8 @@ def warn_of_collapse(model, x, history):
 
     The rate is that of the last epoch; latents are counted where x is an array.
     """
-    if not history.get("rate"):
-        return
+    if not history.get("rate") or not model.encoder.trainable:
+        return  # nothing was trained that could have used the code
     rate, active = history["rate"][-1], None
     if hasattr(x, "__array__") and len(x) > 1:
         active = collapse.active_units(model.encode(x[:LOOKED_AT]))
