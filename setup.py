@@ -55,8 +55,8 @@ setup(
         "tensorflow-datasets>=4.9.7",
         "importlib_resources>=5",  # tensorflow-datasets imports it to prepare data
         "numpy>=1.26",
-        "ai-edge-litert>=1.2",
-        "ai-edge-quantizer",
+        "ai-edge-litert>=2.3",
+        "litert-quantizer>=0.11",
         "scikit-learn>=1.4",
         "matplotlib>=3.8",
         "pillow>=10.1",  # a scalable font of its own

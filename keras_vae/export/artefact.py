@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import flatbuffers
+import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +93,22 @@ def count_builtin(content):
     return ops
 
 
+def parse(content):
+    """A .tflite file as objects of its schema, schema.ModelT; the bytes stay as they are.
+
+    litert-quantizer writes large constants behind the flatbuffer, where a buffer says no more than
+    their place; here they are part of the objects again.
+    """
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    for buffer in model.buffers:
+        if buffer.offset:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return model
+
+
 NOTE = "keras_vae"  # name of the metadata entry in which a file says what it is
 
 
@@ -101,9 +118,8 @@ def with_note(content, note):
     It replaces an older one. The file is written anew, its equal arrays once.
     """
     from ai_edge_litert import schema_py_generated as schema
-    from ai_edge_litert.tools import flatbuffer_utils
 
-    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    model = parse(content)
     buffer, entry = schema.BufferT(), schema.MetadataT()
     buffer.data = list(json.dumps(note).encode())
     entry.name, entry.buffer = NOTE.encode(), len(model.buffers)

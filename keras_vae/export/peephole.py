@@ -5,6 +5,8 @@ Both change which kernel computes a step, not what is computed, but for the last
 
 import copy
 
+from keras_vae.export.artefact import parse
+
 MOVES = ("RESHAPE", "DEPTH_TO_SPACE", "STRIDED_SLICE")
 
 
@@ -25,7 +27,7 @@ def tidy(content):
     """
     from ai_edge_litert.tools import flatbuffer_utils
 
-    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    model = parse(content)
     for graph in model.subgraphs:
         _integer_elu(_Graph(model, graph))
         _float_logistic(_Graph(model, graph))

@@ -4,6 +4,7 @@ import re
 
 from keras_vae.choice import unknown
 from keras_vae.export.artefact import operators
+from keras_vae.quiet import quiet
 
 SCHEMES = ("float32", "weights", "dynamic", "int8")
 WEIGHT_OPS = {"FULLY_CONNECTED", "CONV_2D", "TRANSPOSE_CONV", "DEPTHWISE_CONV_2D", "BATCH_MATMUL"}
@@ -16,7 +17,7 @@ def layers(content):
 
 
 def selective(content, schemes, inputs=None, estimator="min_max"):
-    """Quantises a float32 file by ai-edge-quantizer.
+    """Quantises a float32 file by litert-quantizer.
 
     The schemes of a layer: "float32" leaves it; "weights" keeps int8 weights and computes in
     float32; "dynamic" quantises what comes in while running; "int8" has fixed scales. The steps
@@ -35,9 +36,9 @@ def selective(content, schemes, inputs=None, estimator="min_max"):
     Raises:
         ValueError: an unknown scheme or estimator, or not one scheme for each layer.
     """
-    from ai_edge_quantizer import calibrator, quantizer, recipe_manager
-    from ai_edge_quantizer.qtyping import TFLOperationName
-    from ai_edge_quantizer.utils import qsv_utils
+    from litert_quantizer import calibrator, quantizer, recipe_manager
+    from litert_quantizer.qtyping import TFLOperationName
+    from litert_quantizer.utils import qsv_utils
 
     heavy = layers(content)
     if len(schemes) != len(heavy):
@@ -60,16 +61,18 @@ def selective(content, schemes, inputs=None, estimator="min_max"):
             recipe.add_dynamic_config(scope, every, num_bits=8)
         elif scheme == "weights":
             recipe.add_weight_only_config(scope, every, num_bits=8)
-    tool = quantizer.Quantizer(content, recipe.get_quantization_recipe())
-    if "int8" not in schemes:
-        return bytes(tool.quantize().quantized_model)
     update = {
         "min_max": qsv_utils.min_max_update,
         "moving_average": qsv_utils.moving_average_update,
     }[estimator]
-    ranges = calibrator.Calibrator(content, num_threads=1, qsv_update_func=update)
-    ranges.calibrate(inputs, recipe)
-    return bytes(tool.quantize(ranges.get_model_qsvs()).quantized_model)
+    with quiet():  # the tool has progress bars of its own
+        tool = quantizer.Quantizer(content, recipe.get_quantization_recipe())
+        measured = None
+        if "int8" in schemes:
+            ranges = calibrator.Calibrator(content, num_threads=1, qsv_update_func=update)
+            ranges.calibrate(inputs, recipe)
+            measured = ranges.get_model_qsvs()
+        return bytes(tool.quantize(measured).quantized_model)
 
 
 def _between(content, step, chosen):
