@@ -53,6 +53,7 @@ setup(
         "keras>=3.8",
         "tensorflow-probability[tf]>=0.25",
         "tensorflow-datasets>=4.9.7",
+        "tensorflow-metadata>=1.17",  # of tensorflow-datasets; TensorFlow 2.18 needs an old one
         "importlib_resources>=5",  # tensorflow-datasets imports it to prepare data
         "numpy>=1.26",
         "ai-edge-litert>=2.3",
@@ -60,8 +61,8 @@ setup(
         "scikit-learn>=1.4",
         "matplotlib>=3.8",
         "pillow>=10.1",  # a scalable font of its own
-        "h5py>=3.10",
-        "typer>=0.12",
+        "h5py>=3.11",
+        "typer>=0.16",
         "rich>=13",
     ],
     extras_require={"test": TEST, "dev": [*TEST, "ruff", "build"]},

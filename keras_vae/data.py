@@ -157,9 +157,25 @@ def _load_digits():
     return {name: (images[index], digits.target[index]) for name, index in parts.items()}
 
 
-def _load_tfds(name, image_shape):
-    import tensorflow_datasets as tfds
+def _tfds():
+    """The module tensorflow_datasets.
 
+    Raises:
+        ImportError: what it stands on does not go together.
+    """
+    try:
+        import tensorflow_datasets.core  # the module alone imports lazily, and fails at first use
+    except Exception as error:  # protobuf raises a type of its own
+        raise ImportError(
+            f"tensorflow_datasets cannot be imported ({type(error).__name__}: {error}). "
+            "TensorFlow before 2.20 holds protobuf back, which the newest tensorflow-metadata "
+            'does not work with: pip install "tensorflow-metadata<1.18".'
+        ) from error
+    return tensorflow_datasets
+
+
+def _load_tfds(name, image_shape):
+    tfds = _tfds()
     builder = _builder(tfds, name)
     image_key = _image_key(tfds, builder)
     sizes = {split: info.num_examples for split, info in builder.info.splits.items()}
