@@ -1,0 +1,105 @@
+"""Every choice that `export.tflite` has, on entries of the shelf: what small models do not show.
+
+Large constants lie elsewhere in a file, and a deep network has steps that a small one lacks.
+"""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from keras_vae import export, zoo
+from keras_vae.export.runtimes import open_file
+from keras_vae.export.search import Budget
+
+pytestmark = pytest.mark.shelf
+VAES = ("conv_vae_mnist", "dense_vae_mnist")
+ALL = ("conv_vae_mnist", "dense_vae_mnist", "conv_ae_mnist")
+CHOICES = {
+    "quantize": export.QUANTIZE,
+    "signatures": (("decode",), export.SIGNATURES),
+    "output": ("pixels", "uint8", "logits"),
+    "batch": (1, 3),
+    "min_rate": (None, 0.01),
+}
+# Of a pixel, in the mean over the codes that calibrate: what a format may lose.
+MEAN_ERROR = {None: 1e-5, "float16": 1 / 255, "dynamic": 3 / 255, "int8": 3 / 255}
+HALF_A_LEVEL = 0.5 / 255  # of output="uint8"
+PRUNED = 0.02  # of a pixel, where latents below `min_rate` are left out
+CODE_ERROR = 0.1  # of an encoder's code, in standard deviations of the prior
+
+
+@pytest.fixture(scope="module")
+def entry(request):
+    """(model, (12, H, W, C) test images in its support)."""
+    model, found = zoo.load(request.param), zoo.examples(request.param)
+    images = found["images"].astype("float32") / 255
+    return model, np.round(images) if hasattr(model, "prior") else images
+
+
+def combinations():
+    return [dict(zip(CHOICES, chosen)) for chosen in itertools.product(*CHOICES.values())]
+
+
+def called(path, signature, batch, model, images, kept):
+    """What one signature of a file gives for a batch of images, and what the model does."""
+    z = model.encode(images[:batch])
+    cut = z if kept is None else z[:, kept]
+    inputs = {
+        "decode": {"z": cut},
+        "interpolate": {
+            "start": cut,
+            "end": cut[::-1],
+            "position": np.zeros((batch, 1), "float32"),
+        },
+        "encode": {"images": images[:batch]},
+        "reconstruct": {"images": images[:batch]},
+        "generate": {"seed": np.arange(batch, dtype="int32")},
+    }
+    (found,) = open_file(path.read_bytes(), "interpreter")(signature, **inputs[signature]).values()
+    return found, cut if signature == "encode" else model.decode(z)
+
+
+@pytest.mark.parametrize(
+    "chosen", combinations(), ids=lambda chosen: "-".join(map(str, chosen.values()))
+)
+@pytest.mark.parametrize("entry", VAES, indirect=True)
+def test_every_combination(entry, chosen, tmp_path):
+    model, images = entry
+    path = tmp_path / "d.tflite"
+    file = export.tflite(model, path, calibration_images=images, **chosen)
+    assert file.signatures == chosen["signatures"]
+    allowed = MEAN_ERROR[chosen["quantize"]] + (chosen["output"] == "uint8") * HALF_A_LEVEL
+    allowed += PRUNED if chosen["min_rate"] else 0
+    codes = model.encode(images)
+    row = export.verify(path, model, codes)
+    assert row["mean_abs_error"] < allowed
+    for signature in file.signatures:
+        found, expected = called(path, signature, chosen["batch"], model, images, file.latents)
+        assert len(found) == chosen["batch"]
+        assert np.isfinite(found).all()
+        if signature == "generate" or chosen["output"] != "pixels":
+            continue
+        limit = CODE_ERROR if signature == "encode" and chosen["quantize"] else allowed
+        assert np.abs(found - expected).mean() < limit
+
+
+@pytest.mark.parametrize("entry", ALL, indirect=True)
+def test_auto_tries_every_way_and_keeps_what_it_measured(entry, tmp_path):
+    model, images = entry
+    path = tmp_path / "d.tflite"
+    budget = Budget(nats=math.inf, minimise="kib")
+    signatures = ("decode", "encode")
+    file = export.tflite(
+        model, path, "auto", signatures=signatures, calibration_images=images, budget=budget
+    )
+    assert len(file.tries) >= 12
+    assert all(row["within"] and math.isfinite(row["nats_lost"]) for row in file.tries)
+    chosen = next(row for row in file.tries if row["chosen"])
+    assert chosen["bytes"] == path.stat().st_size == min(row["bytes"] for row in file.tries)
+    again = export.certify(path, model, images[1::2])
+    assert again["nats_lost"] == pytest.approx(chosen["nats_lost"], abs=1e-4)
+    float32 = next(row for row in file.tries if row["file"] == "float32")
+    assert abs(float32["nats_lost"]) < 1e-3
+    assert chosen["bytes"] < 0.32 * float32["bytes"]
