@@ -34,7 +34,7 @@ class BuildWithShelf(build_py):
             return  # a clone reads its own zoo/ and export/web/
         package = Path(self.build_lib) / "keras_vae"
         left = shutil.ignore_patterns("__pycache__", "node_modules", ".*")
-        for source, target in (("zoo", "shelf"), ("export/web", "export/page")):
+        for source, target in (("zoo", "shelf"), ("export/web", "web/page")):
             shutil.rmtree(package / target, ignore_errors=True)
             shutil.copytree(HERE / source, package / target, ignore=left)
 

@@ -35,9 +35,10 @@ STEP = 1 / 255
 
 def export_files(names, folder):
     """Writes FOLDER/NAME/FORMAT.tflite and z.npy, the golden codes (8, D) float32."""
-    from keras_vae import certification, export, zoo
+    from keras_vae import export, zoo
+    from keras_vae.zoo import certificates
 
-    calibration = {name: certification.calibration_images(name) for name in names}
+    calibration = {name: certificates.calibration_images(name) for name in names}
     missing = [name for name, images in calibration.items() if images is None]
     if missing:
         raise FileNotFoundError(

@@ -21,12 +21,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def load_runtimes():
-    """The module keras_vae.export.runtimes, without TensorFlow, which its packages import."""
-    for name in ("keras_vae", "keras_vae.export"):
+    """The module of the runtimes, without TensorFlow, which its packages import."""
+    for name in ("keras_vae", "keras_vae.export", "keras_vae.export.runtime"):
         package = types.ModuleType(name)
         package.__path__ = [str(ROOT.joinpath(*name.split(".")))]
         sys.modules[name] = package
-    return importlib.import_module("keras_vae.export.runtimes")
+    return importlib.import_module("keras_vae.export.runtime.runtimes")
 
 
 def main(files, output):

@@ -14,7 +14,8 @@ import os
 import platform
 from pathlib import Path
 
-from keras_vae import certification, export, zoo
+from keras_vae import export, zoo
+from keras_vae.zoo import certificates
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- export table: generated -->", "<!-- end of export table -->"
@@ -34,7 +35,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="entries to certify; all by default")
     for name in parser.parse_args().names or zoo.names():
-        print(export.table(certification.certify(name).values()), flush=True)
+        print(export.table(certificates.certify(name).values()), flush=True)
     certified = {name: list(zoo.info(name).get("export", {}).values()) for name in zoo.names()}
     replace(ROOT / "export" / "README.md", [row for rows in certified.values() for row in rows])
     replace(ROOT / "README.md", certified[FIRST_PAGE_ENTRY])

@@ -48,7 +48,7 @@ def run_entry(name, folder):
     from integers import logit_step
 
     from keras_vae import export, zoo
-    from keras_vae.export.runtimes import RUNTIMES, open_file
+    from keras_vae.export.runtime.runtimes import RUNTIMES, open_file
 
     z, golden = zoo.golden(name)
     files = litert_js.export_shelf(folder, [name])

@@ -11,9 +11,10 @@ The modules, in the order in which a model lives:
     callbacks      beta warm-up, sample grid
     evaluate       ELBO, importance-sampled nll, active units, mse, psnr
     recipe         a training run as a value
-    zoo            pretrained models by name
     export         SavedModel and quantised TFLite, verified and certified in nats
-    certification  the certificates of an entry, on its own data
+    training       runs a recipe
+    zoo            pretrained models by name, and what writes an entry
+    web            the browser page of the zoo
 
 Each is imported at its first use. Only `models` is imported at once, because
 `keras.saving.load_model` finds a class by its name once it is registered.
@@ -29,7 +30,6 @@ __version__ = "0.1.0"
 
 __all__ = [
     "callbacks",
-    "certification",
     "data",
     "distributions",
     "evaluate",
@@ -40,6 +40,8 @@ __all__ = [
     "objectives",
     "plot",
     "recipe",
+    "training",
+    "web",
     "zoo",
 ]
 

@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from keras_vae import listing, picture_verbs, terminal
+from keras_vae import picture_verbs, terminal
 from keras_vae.verb import Json, Name, with_tensorflow
+from keras_vae.zoo import listing
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes are not the user's
 
@@ -111,10 +112,10 @@ def train(
     Examples: `keras-vae train dense_vae_digits --output runs/digits`;
     `keras-vae train conv_vae --images holiday/ --latent-dim 32 --output runs/holiday`
     """
-    from keras_vae import entry, training
+    from keras_vae.zoo import publishing, runs
 
-    entry.check_target(output)
-    recipe, recipe_file = training.choose(
+    publishing.check_target(output)
+    recipe, recipe_file = runs.choose(
         what,
         images,
         output.name,
@@ -127,7 +128,7 @@ def train(
         beta=beta,
     )
     with terminal.progress(as_json):
-        written = training.train(recipe, output, recipe_file)
+        written = runs.train(recipe, output, recipe_file)
     misses = recipe.misses(written["numbers"])
     for miss in misses:
         print(f"keras-vae: {miss}", file=sys.stderr)
@@ -152,10 +153,10 @@ def evaluate(
 
     Example: `keras-vae evaluate dense_vae_digits --importance-samples 1000`
     """
-    from keras_vae import training
+    from keras_vae.zoo import runs
 
     with terminal.progress(as_json):
-        numbers = training.evaluate(name, importance_samples, count)
+        numbers = runs.evaluate(name, importance_samples, count)
     if as_json:
         return terminal.as_json(numbers)
     terminal.numbers(numbers)
@@ -209,9 +210,10 @@ def export(
     """
     import tempfile
 
-    from keras_vae import certification, zoo
     from keras_vae import export as exporter
+    from keras_vae import zoo
     from keras_vae.choice import unknown
+    from keras_vae.zoo import certificates
 
     if format not in ("tflite", "saved_model", "c"):
         raise unknown("format", format, ("tflite", "saved_model", "c"))
@@ -231,7 +233,7 @@ def export(
                 output=image_format,
                 batch=batch,
                 min_rate=min_rate,
-                calibration_images=certification.calibration_images(name) if on_images else None,
+                calibration_images=certificates.calibration_images(name) if on_images else None,
                 budget=exporter.Budget(nats=max_nats),
             )
             if artefact.tries and not as_json:
@@ -242,7 +244,7 @@ def export(
                     f"others the ELBO is {artefact.pruned_nats:.4f} nats lower."
                 )
         if certify and format != "saved_model":
-            row = exporter.certify(path, model, certification.held_out_images(name))
+            row = exporter.certify(path, model, certificates.held_out_images(name))
         else:
             row = exporter.verify(path, model)
         if format == "c":
@@ -299,8 +301,8 @@ def web(
 
     Example: `keras-vae web --port 8000`
     """
-    from keras_vae.export import web_server
-    from keras_vae.export.web import web as build
+    from keras_vae.web import server
+    from keras_vae.web.site import web as build
 
     with terminal.progress(as_json):
         site = build(output, models, None if quantize == "none" else quantize, litert)
@@ -308,10 +310,10 @@ def web(
     built["decoders_bytes"] = site.decoders_bytes
     if not serve:
         return terminal.done(as_json, built)
-    running = web_server.server(site.path, port)
-    terminal.done(as_json, {"url": web_server.url(running), **built})
+    running = server.server(site.path, port)
+    terminal.done(as_json, {"url": server.url(running), **built})
     sys.stdout.flush()  # who started the server reads the address from a pipe
-    web_server.serve(running, open_)
+    server.serve(running, open_)
 
 
 def _cell(numbers, key, form):

@@ -1,27 +1,11 @@
 """A training run as a value: what is trained on what, how, and the numbers it should reach."""
 
 import dataclasses
-import json
 import math
-import os
 import runpy
-import time
 from pathlib import Path
 
-import keras
-
-from keras_vae import atomic, callbacks, data, evaluate, export, image_folder, models
-from keras_vae.averaging import AveragedAdam
-from keras_vae.checkpoints import Checkpoints
-
-CALIBRATION_IMAGES = 512  # of the validation images, for int8
-_AFTER_TRAINING = (  # what does not change the checkpoints
-    "name",
-    "quantization_aware_epochs",
-    "importance_samples",
-    "expected",
-    "tolerance",
-)
+from keras_vae import models
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,27 +81,6 @@ class Recipe:
         ]
 
 
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """A finished run: what `zoo.publish` writes down.
-
-    Attributes:
-        recipe: the Recipe.
-        arguments: of the builder, image_shape included.
-        model: Autoencoder or VAE in float32, compiled, without optimizer slots.
-        data: data.Data that it was trained on.
-        numbers: of `evaluate.report` on the test images.
-        seconds: of training, over all resumptions.
-    """
-
-    recipe: Recipe
-    arguments: dict
-    model: keras.Model
-    data: data.Data
-    numbers: dict
-    seconds: float
-
-
 def load(path):
     """Reads RECIPE from a Python file.
 
@@ -132,160 +95,3 @@ def load(path):
     if not isinstance(recipe, Recipe):
         raise ValueError(f"{str(path)!r} does not define RECIPE = keras_vae.recipe.Recipe(...).")
     return recipe
-
-
-def run(recipe, checkpoints=None, verbose="auto"):
-    """Trains and measures.
-
-    Args:
-        recipe: Recipe.
-        checkpoints: folder for the state after each epoch, from which the same call goes on after
-            an interruption; or None.
-        verbose: as in Keras; 0 shows nothing.
-
-    Returns:
-        Run.
-
-    Raises:
-        ValueError: the checkpoints are those of another recipe.
-    """
-    images = load_data(recipe)
-    arguments = {"image_shape": images.image_shape, **recipe.arguments}
-    keras.utils.set_random_seed(recipe.seed)
-    model = _build_trainee(recipe, arguments, len(images.train))
-    if checkpoints is not None:
-        _claim(checkpoints, recipe)
-    states = Checkpoints(checkpoints)
-    done = states.restore(model)
-    model.fit(
-        data.batches(
-            images.train,
-            recipe.batch_size,
-            shuffle=True,
-            seed=recipe.seed,
-            binarize=recipe.binarize,
-        ),
-        validation_data=data.batches(
-            images.validation, 500, seed=recipe.seed, binarize=recipe.binarize
-        ),
-        epochs=recipe.epochs,
-        initial_epoch=done,
-        callbacks=[*_training_callbacks(recipe, checkpoints), states],
-        verbose=verbose,
-    )
-    trained = models.build(recipe.builder, **arguments)  # without the slots of the optimizer
-    trained.set_weights(model.get_weights())
-    trained.compile(keras.optimizers.Adam(recipe.learning_rate))
-    seconds = states.seconds + _make_quantization_aware(trained, images, recipe, verbose)
-    numbers = measure(trained, images, recipe, progress=verbose != 0)
-    return Run(recipe, arguments, trained, images, numbers, seconds)
-
-
-def calibration_images(images, recipe):
-    """(512, H, W, C) float32: the validation images over which int8 takes its ranges."""
-    chosen = data.Split("validation", images.validation.images[:CALIBRATION_IMAGES])
-    return data.pixels(chosen, recipe.binarize, recipe.seed)
-
-
-def measure(model, images, recipe, progress=True):
-    """`evaluate.report` on the test images of a recipe; for an autoencoder also PCA's error."""
-    test = data.pixels(images.test, recipe.binarize, recipe.seed)
-    numbers = evaluate.report(model, test, recipe.importance_samples, recipe.seed, progress)
-    if not hasattr(model, "prior"):
-        train = data.pixels(images.train, recipe.binarize, recipe.seed)
-        components = min(model.latent_dim, len(train), test[0].size)  # PCA can have no more
-        numbers["pca_mse"] = evaluate.pca_mse(train, test, components)
-    return numbers
-
-
-def load_data(recipe):
-    """The data of a recipe: a folder of pictures, or a data set by name.
-
-    A name of `data.NAMES` is never a folder; write `./mnist` for a folder of that name.
-    """
-    shape = recipe.arguments.get("image_shape")
-    return (
-        image_folder.load(recipe.data, shape)
-        if is_folder(recipe.data)
-        else data.load(recipe.data, shape)
-    )
-
-
-def is_folder(name):
-    """Whether the `data` of a recipe is a folder of pictures and no name of a data set."""
-    return Path(name).name != name or (name not in data.NAMES and os.path.isdir(name))
-
-
-def _build_trainee(recipe, arguments, train_images):
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(recipe.dtype_policy)
-    try:
-        model = models.build(recipe.builder, **arguments)
-    finally:
-        keras.config.set_dtype_policy(policy)
-    rate = recipe.learning_rate
-    if recipe.cosine_decay:
-        steps = -(-train_images // recipe.batch_size) * recipe.epochs
-        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
-    optimizer = keras.optimizers.Adam(rate)
-    if recipe.ema_momentum is not None:
-        optimizer = AveragedAdam(rate, ema_momentum=recipe.ema_momentum)
-    model.compile(optimizer, jit_compile=recipe.jit_compile)
-    model.optimizer.build(model.trainable_variables)  # so that a checkpoint finds its slots
-    return model
-
-
-def _make_quantization_aware(model, images, recipe, verbose):
-    """The last phase of a recipe, in place; returns its seconds."""
-    if not recipe.quantization_aware_epochs:
-        return 0.0
-    start = time.perf_counter()
-    seed = recipe.seed + 1  # another order than in the epochs before
-    export.finetune(
-        model,
-        data.batches(
-            images.train, recipe.batch_size, shuffle=True, seed=seed, binarize=recipe.binarize
-        ),
-        epochs=recipe.quantization_aware_epochs,
-        learning_rate=recipe.learning_rate / 10,
-        calibration_images=calibration_images(images, recipe),
-        jit_compile=recipe.jit_compile,
-        verbose=verbose,
-    )
-    return time.perf_counter() - start
-
-
-def _training_callbacks(recipe, checkpoints):
-    chosen = []
-    if recipe.ema_momentum is not None:  # validate what will be kept: the average
-        chosen.append(keras.callbacks.SwapEMAWeights())
-    if recipe.warmup_epochs:
-        chosen.append(callbacks.BetaWarmup(recipe.warmup_epochs))
-    if checkpoints is not None:
-        chosen.append(keras.callbacks.CSVLogger(os.path.join(checkpoints, "log.csv"), append=True))
-    return chosen
-
-
-def _claim(checkpoints, recipe):
-    """Notes whose the checkpoints are; raises ValueError where they are another recipe's."""
-    path = Path(checkpoints) / "recipe.json"
-    fields = {key: value for key, value in vars(recipe).items() if key not in _AFTER_TRAINING}
-    described = json.loads(json.dumps(fields, default=keras.saving.serialize_keras_object))
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write(path, json.dumps(described, indent=2))
-        return
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(
-            f"{str(path)!r}, which says whose the checkpoints beside it are, is no JSON ({error}). "
-            f"Remove the folder {str(checkpoints)!r} to start anew."
-        ) from error
-    changed = [key for key in described if described[key] != before.get(key)]
-    if changed:
-        raise ValueError(
-            f"{str(checkpoints)!r} holds the checkpoints of another recipe: {changed[0]} is "
-            f"{described[changed[0]]!r} here and {before.get(changed[0])!r} there. Choose another "
-            "folder, or remove this one to start anew."
-        )

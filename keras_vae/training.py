@@ -1,166 +1,201 @@
-"""What `keras-vae train` and `evaluate` do: run a recipe and publish; measure an entry again."""
+"""Runs a recipe: data, model, checkpoints, the numbers that are reached."""
 
 import dataclasses
+import json
 import os
+import time
 from pathlib import Path
 
-from keras_vae import atomic, data, entry, image_folder, models, objectives, recipe, zoo
-from keras_vae.choice import unknown
+import keras
 
-PICTURE_EPOCHS = 100  # or as many as give PICTURE_STEPS
-PICTURE_STEPS = 2000  # fewer leave the code without use, however few the pictures are
-PICTURE_WARMUP = 0.2  # of the epochs
+from keras_vae import atomic, callbacks, data, evaluate, export, image_folder, models
+from keras_vae.averaging import AveragedAdam
+from keras_vae.checkpoints import Checkpoints
+from keras_vae.recipe import Recipe
+
+CALIBRATION_IMAGES = 512  # of the validation images, for int8
+_AFTER_TRAINING = (  # what does not change the checkpoints
+    "name",
+    "quantization_aware_epochs",
+    "importance_samples",
+    "expected",
+    "tolerance",
+)
 
 
-def choose(
-    what,
-    images,
-    name,
-    image_size=None,
-    latent_dim=None,
-    likelihood=None,
-    epochs=None,
-    *,
-    batch_size=None,
-    learning_rate=None,
-    beta=None,
-):
-    """The recipe of an entry, of a file, or of a builder on one's own pictures.
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished run: what `zoo.publish` writes down.
+
+    Attributes:
+        recipe: the Recipe.
+        arguments: of the builder, image_shape included.
+        model: Autoencoder or VAE in float32, compiled, without optimizer slots.
+        data: data.Data that it was trained on.
+        numbers: of `evaluate.report` on the test images.
+        seconds: of training, over all resumptions.
+    """
+
+    recipe: Recipe
+    arguments: dict
+    model: keras.Model
+    data: data.Data
+    numbers: dict
+    seconds: float
+
+
+def run(recipe, checkpoints=None, verbose="auto"):
+    """Trains and measures.
 
     Args:
-        what: name of an entry, path of a recipe.py, or key of `models.BUILDERS`.
-        images: folder of pictures, for a builder; else None.
-        name: of the entry that is written.
-        image_size: pictures are resized to (image_size, image_size).
-        latent_dim: size of the code, instead of the recipe's.
-        likelihood: of a builder on pictures; "normal" by default.
-        epochs, batch_size, learning_rate: instead of the recipe's.
-        beta: weight of the rate in a VAE's ELBO, instead of the recipe's.
+        recipe: Recipe.
+        checkpoints: folder for the state after each epoch, from which the same call goes on after
+            an interruption; or None.
+        verbose: as in Keras; 0 shows nothing.
 
     Returns:
-        (Recipe, Path of the file that defines it or None).
+        Run.
 
     Raises:
-        ValueError: not an entry, nor a file, nor a builder with images; or beta without an ELBO.
+        ValueError: the checkpoints are those of another recipe.
     """
-    changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    changes = {key: value for key, value in changes.items() if value is not None}
-    if what in models.BUILDERS:
-        if images is None:
-            raise ValueError(f"The builder {what!r} needs pictures: --images FOLDER.")
-        chosen = _of_pictures(what, images, name, image_size, latent_dim, likelihood, changes)
-        return _with_beta(chosen, beta), None
-    if images is not None:
+    images = load_data(recipe)
+    arguments = {"image_shape": images.image_shape, **recipe.arguments}
+    keras.utils.set_random_seed(recipe.seed)
+    model = _build_trainee(recipe, arguments, len(images.train))
+    if checkpoints is not None:
+        _claim(checkpoints, recipe)
+    states = Checkpoints(checkpoints)
+    done = states.restore(model)
+    model.fit(
+        data.batches(
+            images.train,
+            recipe.batch_size,
+            shuffle=True,
+            seed=recipe.seed,
+            binarize=recipe.binarize,
+        ),
+        validation_data=data.batches(
+            images.validation, 500, seed=recipe.seed, binarize=recipe.binarize
+        ),
+        epochs=recipe.epochs,
+        initial_epoch=done,
+        callbacks=[*_training_callbacks(recipe, checkpoints), states],
+        verbose=verbose,
+    )
+    trained = models.build(recipe.builder, **arguments)  # without the slots of the optimizer
+    trained.set_weights(model.get_weights())
+    trained.compile(keras.optimizers.Adam(recipe.learning_rate))
+    seconds = states.seconds + _make_quantization_aware(trained, images, recipe, verbose)
+    numbers = measure(trained, images, recipe, progress=verbose != 0)
+    return Run(recipe, arguments, trained, images, numbers, seconds)
+
+
+def calibration_images(images, recipe):
+    """(512, H, W, C) float32: the validation images over which int8 takes its ranges."""
+    chosen = data.Split("validation", images.validation.images[:CALIBRATION_IMAGES])
+    return data.pixels(chosen, recipe.binarize, recipe.seed)
+
+
+def measure(model, images, recipe, progress=True):
+    """`evaluate.report` on the test images of a recipe; for an autoencoder also PCA's error."""
+    test = data.pixels(images.test, recipe.binarize, recipe.seed)
+    numbers = evaluate.report(model, test, recipe.importance_samples, recipe.seed, progress)
+    if not hasattr(model, "prior"):
+        train = data.pixels(images.train, recipe.binarize, recipe.seed)
+        components = min(model.latent_dim, len(train), test[0].size)  # PCA can have no more
+        numbers["pca_mse"] = evaluate.pca_mse(train, test, components)
+    return numbers
+
+
+def load_data(recipe):
+    """The data of a recipe: a folder of pictures, or a data set by name.
+
+    A name of `data.NAMES` is never a folder; write `./mnist` for a folder of that name.
+    """
+    shape = recipe.arguments.get("image_shape")
+    return (
+        image_folder.load(recipe.data, shape)
+        if is_folder(recipe.data)
+        else data.load(recipe.data, shape)
+    )
+
+
+def is_folder(name):
+    """Whether the `data` of a recipe is a folder of pictures and no name of a data set."""
+    return Path(name).name != name or (name not in data.NAMES and os.path.isdir(name))
+
+
+def _build_trainee(recipe, arguments, train_images):
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.dtype_policy)
+    try:
+        model = models.build(recipe.builder, **arguments)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    rate = recipe.learning_rate
+    if recipe.cosine_decay:
+        steps = -(-train_images // recipe.batch_size) * recipe.epochs
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    optimizer = keras.optimizers.Adam(rate)
+    if recipe.ema_momentum is not None:
+        optimizer = AveragedAdam(rate, ema_momentum=recipe.ema_momentum)
+    model.compile(optimizer, jit_compile=recipe.jit_compile)
+    model.optimizer.build(model.trainable_variables)  # so that a checkpoint finds its slots
+    return model
+
+
+def _make_quantization_aware(model, images, recipe, verbose):
+    """The last phase of a recipe, in place; returns its seconds."""
+    if not recipe.quantization_aware_epochs:
+        return 0.0
+    start = time.perf_counter()
+    seed = recipe.seed + 1  # another order than in the epochs before
+    export.finetune(
+        model,
+        data.batches(
+            images.train, recipe.batch_size, shuffle=True, seed=seed, binarize=recipe.binarize
+        ),
+        epochs=recipe.quantization_aware_epochs,
+        learning_rate=recipe.learning_rate / 10,
+        calibration_images=calibration_images(images, recipe),
+        jit_compile=recipe.jit_compile,
+        verbose=verbose,
+    )
+    return time.perf_counter() - start
+
+
+def _training_callbacks(recipe, checkpoints):
+    chosen = []
+    if recipe.ema_momentum is not None:  # validate what will be kept: the average
+        chosen.append(keras.callbacks.SwapEMAWeights())
+    if recipe.warmup_epochs:
+        chosen.append(callbacks.BetaWarmup(recipe.warmup_epochs))
+    if checkpoints is not None:
+        chosen.append(keras.callbacks.CSVLogger(os.path.join(checkpoints, "log.csv"), append=True))
+    return chosen
+
+
+def _claim(checkpoints, recipe):
+    """Notes whose the checkpoints are; raises ValueError where they are another recipe's."""
+    path = Path(checkpoints) / "recipe.json"
+    fields = {key: value for key, value in vars(recipe).items() if key not in _AFTER_TRAINING}
+    described = json.loads(json.dumps(fields, default=keras.saving.serialize_keras_object))
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write(path, json.dumps(described, indent=2))
+        return
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise ValueError(
-            f"--images is for a builder, one of {list(models.BUILDERS)}, not {what!r}."
-        )
-    if what.endswith(".py") or os.path.sep in what:
-        path = Path(what)
-        path = path / "recipe.py" if path.is_dir() else path
-    else:
-        path = zoo.shelf() / what / "recipe.py"
-        if not path.is_file():
-            known = sorted(p.parent.name for p in zoo.shelf().glob("*/recipe.py"))
-            raise unknown("model", what, [*known, *models.BUILDERS], ", or give a recipe.py")
-    chosen = recipe.load(path)
-    if latent_dim is not None:
-        changes["arguments"] = {**chosen.arguments, "latent_dim": latent_dim}
-    if not changes and beta is None:
-        return chosen, path
-    changes |= {"expected": {}, "tolerance": {}}  # they are of the recipe as it is
-    return _with_beta(dataclasses.replace(chosen, **changes), beta), None
-
-
-def _with_beta(chosen, beta):
-    """A recipe whose ELBO weighs the rate by beta, unless that is None."""
-    if beta is None:
-        return chosen
-    arguments = models.bind(chosen.builder, {"image_shape": None, **chosen.arguments})
-    if "objective" not in arguments:
-        raise ValueError(f"beta weighs the rate of a VAE; {chosen.builder!r} has none.")
-    objective = objectives.get(arguments["objective"])
-    if not isinstance(objective, objectives.ELBO):
-        raise ValueError(f"beta is of the ELBO; the objective is {type(objective).__name__}.")
-    objective = objectives.ELBO(beta, objective.free_nats)
-    return dataclasses.replace(chosen, arguments={**chosen.arguments, "objective": objective})
-
-
-def _of_pictures(builder, images, name, image_size, latent_dim, likelihood, changes):
-    arguments = {"likelihood": likelihood or "normal", "latent_dim": latent_dim or 32}
-    if builder.startswith("conv"):
-        arguments["filters"] = (32, 64, 128)
-    if image_size is not None:
-        channels = image_folder.load(images).image_shape[2]
-        arguments["image_shape"] = (image_size, image_size, channels)
-    settings = {"importance_samples": 100, **_length(image_folder.count(images), changes)}
-    if builder.endswith("vae"):
-        settings["warmup_epochs"] = settings["epochs"] * PICTURE_WARMUP
-    folder = str(Path(images).absolute())
-    return recipe.Recipe(name=name, data=folder, builder=builder, arguments=arguments, **settings)
-
-
-def _length(pictures, changes):
-    """Epochs and batch size for a number of pictures, of which four fifths are trained on."""
-    images = max(1, pictures - 2 * (pictures // 10))
-    fitting = 16 if images < 256 else 32 if images < 1024 else 64
-    batch_size = changes.get("batch_size", fitting)
-    epochs = max(PICTURE_EPOCHS, -(-PICTURE_STEPS // -(-images // batch_size)))
-    return {"epochs": epochs, "batch_size": batch_size, **changes}
-
-
-def train(chosen, folder, recipe_file=None, verbose="auto"):
-    """Runs a recipe and publishes the result into a folder.
-
-    Checkpoints lie beside the folder until the entry is whole; the same call after an
-    interruption goes on from them. A run that misses the numbers of its recipe is published where
-    there is no entry yet (`recipe.misses` tells), and never in the place of one.
-
-    Args:
-        chosen: Recipe.
-        folder: of the entry.
-        recipe_file: that the recipe came from, copied into the entry; or None.
-        verbose: as in Keras.
-
-    Returns:
-        dict of metadata.json.
-
-    Raises:
-        FileExistsError: the folder holds something else than an entry.
-        ValueError: the run misses its numbers, and the folder holds an entry, which stays.
-    """
-    folder = Path(folder)
-    checkpoints = folder.with_name(f".{folder.name}.checkpoints")
-    for path in (folder, checkpoints):
-        atomic.repair(path)
-    entry.check_target(folder)
-    run = recipe.run(chosen, checkpoints, verbose)
-    misses = chosen.misses(run.numbers)
-    if misses and (folder / "metadata.json").is_file():
+            f"{str(path)!r}, which says whose the checkpoints beside it are, is no JSON ({error}). "
+            f"Remove the folder {str(checkpoints)!r} to start anew."
+        ) from error
+    changed = [key for key in described if described[key] != before.get(key)]
+    if changed:
         raise ValueError(
-            f"The run misses its numbers: {'; '.join(misses)}. The entry in {str(folder)!r} stays "
-            f"as it was; the run's checkpoints are in {str(checkpoints)!r}. Give another folder to "
-            "keep this run, or remove the checkpoints to train anew."
+            f"{str(checkpoints)!r} holds the checkpoints of another recipe: {changed[0]} is "
+            f"{described[changed[0]]!r} here and {before.get(changed[0])!r} there. Choose another "
+            "folder, or remove this one to start anew."
         )
-    zoo.publish(run, folder, recipe_file)
-    atomic.remove(checkpoints)
-    return zoo.info(folder)
-
-
-def evaluate(name, importance_samples=100, count=None, progress=True):
-    """Measures an entry again on the test images of its recipe.
-
-    Args:
-        name: of an entry, or a folder of one.
-        importance_samples: draws of z per image.
-        count: only the first test images, or None for all.
-        progress: show a progress bar.
-
-    Returns:
-        dict of `evaluate.report`.
-    """
-    model, chosen = zoo.load(name), entry.told_recipe(zoo.locate(name))
-    images = recipe.load_data(chosen)
-    if count is not None:
-        images = dataclasses.replace(images, test=data.Split("test", images.test.images[:count]))
-    chosen = dataclasses.replace(chosen, importance_samples=importance_samples)
-    return recipe.measure(model, images, chosen, progress)

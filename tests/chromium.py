@@ -18,8 +18,8 @@ import tempfile
 import threading
 import time
 
-from keras_vae.export import web_server
-from keras_vae.export.web import litert_places
+from keras_vae.web import server
+from keras_vae.web.site import litert_places
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = float(os.environ.get("BROWSER_TIMEOUT", "120"))  # for one answer of the browser
@@ -63,7 +63,7 @@ class Server:
         self.sent, self.go = collections.Counter(), threading.Event()
         outer = self
 
-        class Counting(web_server.Handler):
+        class Counting(server.Handler):
             def copyfile(self, source, outputfile):
                 content = source.read()
                 outer.sent[self.path.partition("?")[0]] += len(content)
@@ -73,10 +73,10 @@ class Server:
                     if part is parts[0] and self.path.endswith(tuple(held)):
                         outer.go.wait(SECONDS)
 
-        self.running = web_server.server(folder, port=0)
+        self.running = server.server(folder, port=0)
         self.running.RequestHandlerClass = functools.partial(Counting, directory=str(folder))
-        self.url = web_server.url(self.running)
-        self.thread = threading.Thread(target=web_server.serve, args=(self.running,))
+        self.url = server.url(self.running)
+        self.thread = threading.Thread(target=server.serve, args=(self.running,))
         self.thread.start()
 
     def stop(self):

@@ -164,7 +164,7 @@ def set_policy():
 @pytest.fixture(scope="session")
 def tiny_run():
     """A finished run of a VAE on digits that took a second: for what happens to runs."""
-    from keras_vae import recipe
+    from keras_vae import recipe, training
 
     tiny = recipe.Recipe(
         name="dense_vae_tiny",
@@ -180,7 +180,7 @@ def tiny_run():
         expected={"nll_nats": 30.0},
         tolerance={"nll_nats": 30.0},
     )
-    return recipe.run(tiny, verbose=0)
+    return training.run(tiny, verbose=0)
 
 
 @pytest.fixture(scope="session")

@@ -66,12 +66,12 @@ def a_model_trains_is_measured_saved_and_loaded(folder):
 def a_recipe_becomes_an_entry_with_a_card_and_a_picture(folder):
     import numpy as np
 
-    from keras_vae import recipe, zoo
+    from keras_vae import recipe, training, zoo
 
     name = "dense_ae_life"
     arguments = {"latent_dim": 3, "hidden_units": (12,)}
     chosen = {"data": "digits", "builder": "dense_ae", "arguments": arguments, "epochs": 1}
-    run = recipe.run(recipe.Recipe(name=name, **chosen), verbose=0)
+    run = training.run(recipe.Recipe(name=name, **chosen), verbose=0)
     entry = zoo.publish(run, folder / name)
     z, pixels = zoo.golden(entry)
     np.testing.assert_allclose(zoo.load(entry).decode(z), pixels, rtol=0, atol=1e-5)

@@ -13,8 +13,9 @@ from pathlib import Path
 import chromium
 import numpy as np
 
-from keras_vae import certification, export, zoo
-from keras_vae.export.web import copy_litert, source
+from keras_vae import export, zoo
+from keras_vae.web.site import copy_litert, source
+from keras_vae.zoo import certificates
 
 # An empty page: the site's runtime.js, and nothing to look at.
 PAGE = """<!doctype html>
@@ -84,7 +85,7 @@ def decode(files):
     return results
 
 
-def export_shelf(folder, names=None, images=certification.calibration_images):
+def export_shelf(folder, names=None, images=certificates.calibration_images):
     """Exports decoders of the zoo in every format.
 
     Args:

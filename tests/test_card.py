@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from keras_vae import card, entry
+from keras_vae.zoo import card, entry
 
 
 @pytest.fixture

@@ -2,19 +2,20 @@
 
 import numpy as np
 
-from keras_vae import certification, data, entry, export, zoo
+from keras_vae import data, export, zoo
+from keras_vae.zoo import certificates, entry
 
 
 def test_calibration_and_test_images_are_those_of_the_recipe(tiny_entry, digits):
     validation = data.pixels(digits.validation, "dynamic", 0)
-    np.testing.assert_array_equal(certification.calibration_images(tiny_entry), validation)
+    np.testing.assert_array_equal(certificates.calibration_images(tiny_entry), validation)
     test = data.pixels(digits.test, "dynamic", 0)
-    np.testing.assert_array_equal(certification.held_out_images(tiny_entry), test)
-    np.testing.assert_array_equal(certification.held_out_images(tiny_entry, 20), test[:20])
+    np.testing.assert_array_equal(certificates.held_out_images(tiny_entry), test)
+    np.testing.assert_array_equal(certificates.held_out_images(tiny_entry, 20), test[:20])
 
 
 def test_certify_keeps_every_file_of_an_entry(entry_copy):
-    rows = certification.certify(entry_copy)
+    rows = certificates.certify(entry_copy)
     assert list(rows) == [quantize or "float32" for quantize in export.QUANTIZE]
     assert zoo.info(entry_copy)["export"] == rows
     entry.check(entry_copy)

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_vae import checkpoints, models, recipe, training, zoo
+from keras_vae import checkpoints, models, recipe, zoo
+from keras_vae.zoo import runs
 
 
 def small(seed):
@@ -68,7 +69,7 @@ def test_without_a_readable_state_the_model_is_fresh(states):
 
 
 class TestTrain:
-    """`training.train`: what a kill leaves, and what may replace an entry."""
+    """`runs.train`: what a kill leaves, and what may replace an entry."""
 
     def wanted(self, **changes):
         return recipe.Recipe(
@@ -89,27 +90,27 @@ class TestTrain:
     def test_a_kill_while_the_checkpoints_were_removed_costs_nothing(self, tmp_path):
         """The last epoch's state without its weights: it is trained again, and not published."""
         folder, states = tmp_path / "mine", tmp_path / ".mine.checkpoints"
-        first = training.train(self.wanted(), folder, verbose=0)
+        first = runs.train(self.wanted(), folder, verbose=0)
         assert not states.exists()
         recipe._claim(states, self.wanted())
         (states / "epoch_00002").mkdir(parents=True)
         (states / "epoch_00002" / "state.json").write_text('{"epochs": 2, "seconds": 1.0}')
         with pytest.warns(UserWarning, match=r"epoch_00002' cannot be read"):
-            again = training.train(self.wanted(), folder, verbose=0)
+            again = runs.train(self.wanted(), folder, verbose=0)
         assert again["numbers"]["nll_nats"] == pytest.approx(first["numbers"]["nll_nats"], abs=1.5)
 
     def test_a_run_that_misses_replaces_no_entry(self, tmp_path):
         folder = tmp_path / "mine"
-        training.train(self.wanted(), folder, verbose=0)
+        runs.train(self.wanted(), folder, verbose=0)
         before = {path.name: path.read_bytes() for path in folder.iterdir()}
         bad = self.wanted(expected={"nll_nats": 1.0}, tolerance={"nll_nats": 0.1})
         with pytest.raises(ValueError, match=r"misses its numbers: nll_nats is .* stays as it was"):
-            training.train(bad, folder, verbose=0)
+            runs.train(bad, folder, verbose=0)
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
     def test_a_run_that_misses_is_kept_where_there_is_nothing_better(self, tmp_path):
         bad = self.wanted(expected={"nll_nats": 1.0}, tolerance={"nll_nats": 0.1})
-        written = training.train(bad, tmp_path / "mine", verbose=0)
+        written = runs.train(bad, tmp_path / "mine", verbose=0)
         assert bad.misses(written["numbers"])
         zoo.load(tmp_path / "mine")
 
@@ -118,7 +119,7 @@ class TestTrain:
         states.mkdir()
         (states / "recipe.json").write_text('{"name": "mi')
         with pytest.raises(ValueError, match=r"recipe\.json.* is no JSON .*Remove the folder"):
-            training.train(self.wanted(), tmp_path / "mine", verbose=0)
+            runs.train(self.wanted(), tmp_path / "mine", verbose=0)
 
     def test_states_are_json_and_weights(self, states):
         folder, _ = states

@@ -16,8 +16,9 @@ from PIL import Image
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from keras_vae import cli, models, recipe, terminal, training, zoo
+from keras_vae import cli, models, recipe, terminal, zoo
 from keras_vae import export as exporter
+from keras_vae.zoo import runs
 
 VERBS = sorted(get_command(cli.app).commands)
 
@@ -275,13 +276,13 @@ def test_beta_keeps_the_free_nats_and_is_refused_by_other_objectives(tmp_path):
         "RECIPE = Recipe(name='a', data='digits', builder='dense_vae', epochs=1, arguments="
         "{'objective': objectives.ELBO(free_nats=2.0)})\n"
     )
-    chosen, file = training.choose(str(tmp_path), None, "a", beta=3.0)
+    chosen, file = runs.choose(str(tmp_path), None, "a", beta=3.0)
     assert chosen.arguments["objective"].get_config() == {"beta": 3.0, "free_nats": 2.0}
     assert file is None
     text = (tmp_path / "recipe.py").read_text().replace("objectives.ELBO(free_nats=2.0)", "'iwae'")
     (tmp_path / "recipe.py").write_text(text)
     with pytest.raises(ValueError, match="the objective is IWAE"):
-        training.choose(str(tmp_path), None, "a", beta=3.0)
+        runs.choose(str(tmp_path), None, "a", beta=3.0)
 
 
 def test_train_on_a_folder_of_pictures(tmp_path, recwarn):
@@ -348,14 +349,16 @@ def test_export_writes_a_saved_model(tmp_path):
 
 def test_an_interrupted_train_goes_on(tmp_path, monkeypatch):
     folder = tmp_path / "mine"
-    chosen, _ = training.choose("dense_vae_digits", None, "mine", epochs=2)
-    monkeypatch.setattr(training.zoo, "publish", lambda *a: (_ for _ in ()).throw(OSError("full")))
+    chosen, _ = runs.choose("dense_vae_digits", None, "mine", epochs=2)
+    monkeypatch.setattr(
+        runs.publishing, "publish", lambda *a: (_ for _ in ()).throw(OSError("full"))
+    )
     with pytest.raises(OSError, match="full"):
-        training.train(chosen, folder, verbose=0)
+        runs.train(chosen, folder, verbose=0)
     monkeypatch.undo()
     checkpoints = tmp_path / ".mine.checkpoints"
     before = json.loads((checkpoints / "epoch_00002" / "state.json").read_text())["seconds"]
-    metadata = training.train(chosen, folder, verbose=0)
+    metadata = runs.train(chosen, folder, verbose=0)
     assert metadata["training"]["seconds"] == pytest.approx(before, abs=0.06)  # nothing was redone
     shutil.rmtree(folder)
 

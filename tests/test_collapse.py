@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_vae import card, collapse, data, entry, models, objectives
+from keras_vae import collapse, data, models, objectives
+from keras_vae.zoo import card, entry
 
 
 @pytest.mark.parametrize(

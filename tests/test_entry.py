@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_vae import card, data, entry, examples, models, objectives, recipe, zoo
+from keras_vae import data, models, objectives, recipe, training, zoo
 from keras_vae.distributions import likelihoods
+from keras_vae.zoo import card, entry, example_data, publishing
 
 SMALL = {"latent_dim": 2, "hidden_units": (8,)}
 
@@ -32,7 +33,7 @@ def untrained_run(builder, arguments, images=60, **fields):
     )
     bound = {"image_shape": (8, 8, 1), **arguments}
     numbers = {"images": len(splits.test), "mse": 0.1}
-    return recipe.Run(made, bound, models.build(builder, **bound), splits, numbers, 1.0)
+    return training.Run(made, bound, models.build(builder, **bound), splits, numbers, 1.0)
 
 
 class TestWhatIsWritten:
@@ -151,7 +152,7 @@ class TestRecord:
         before = entry.metadata(entry_copy)
         row = {"kib": 9.5, "nats_lost": 0.5, "nats_lost_error": 0.1, "psnr_db": 40.0, "ops": 5}
         row |= {"images": 300, "microseconds_per_image": 2.0}
-        entry.record(entry_copy, "export", {"int8": row})
+        publishing.record(entry_copy, "export", {"int8": row})
         entry.check(entry_copy)
         told = entry.metadata(entry_copy)
         assert told.pop("export") == {"int8": row}
@@ -163,7 +164,7 @@ class TestRecord:
     def test_a_damaged_entry_is_not_recorded_over(self, entry_copy):
         (entry_copy / "golden.npz").write_bytes(b"")
         with pytest.raises(ValueError, match="is not the published file"):
-            entry.record(entry_copy, "export", {})
+            publishing.record(entry_copy, "export", {})
         assert "export" not in entry.metadata(entry_copy)
 
 
@@ -197,21 +198,21 @@ class TestInstances:
 
     def test_another_value_inside_an_instance_is_another_recipe(self, tmp_path):
         run, folder = self.published(tmp_path)
-        assert entry.recipe_difference(folder / "recipe.py", run) is None
+        assert publishing.recipe_difference(folder / "recipe.py", run) is None
         other = {**run.recipe.arguments, "objective": objectives.ELBO(beta=0.75)}
         other_run = untrained_run("dense_vae", other)
-        assert "0.75" in entry.recipe_difference(folder / "recipe.py", other_run)
+        assert "0.75" in publishing.recipe_difference(folder / "recipe.py", other_run)
 
 
 class TestCheck:
     def test_an_entry_from_before_the_examples_loads(self, entry_copy):
         told = entry.metadata(entry_copy)
-        del told["sha256"][examples.FILE]
+        del told["sha256"][example_data.FILE]
         (entry_copy / "metadata.json").write_text(json.dumps(told))
-        (entry_copy / examples.FILE).unlink()
+        (entry_copy / example_data.FILE).unlink()
         zoo.load(entry_copy)
         assert zoo.examples(entry_copy) is None
-        entry.record(entry_copy, "note", "measured later")
+        publishing.record(entry_copy, "note", "measured later")
         entry.check(entry_copy)
 
     def test_an_untouched_entry_passes(self, tiny_entry):
@@ -264,18 +265,18 @@ class TestCheck:
 
 class TestCheckTarget:
     def test_new_and_empty_folders_and_entries_are_fine(self, tmp_path, entry_copy):
-        entry.check_target(tmp_path / "new")
+        publishing.check_target(tmp_path / "new")
         (tmp_path / "empty").mkdir()
-        entry.check_target(tmp_path / "empty")
+        publishing.check_target(tmp_path / "empty")
         (entry_copy / "__pycache__").mkdir()
-        entry.check_target(entry_copy)
+        publishing.check_target(entry_copy)
 
     def test_a_file(self, tmp_path):
         (tmp_path / "notes.txt").write_text("mine")
         with pytest.raises(FileExistsError, match="is a file"):
-            entry.check_target(tmp_path / "notes.txt")
+            publishing.check_target(tmp_path / "notes.txt")
 
     def test_a_folder_with_something_else_names_it(self, tmp_path):
         (tmp_path / "thesis.tex").write_text("mine")
         with pytest.raises(FileExistsError, match=r"holds other files \(thesis\.tex\)"):
-            entry.check_target(tmp_path)
+            publishing.check_target(tmp_path)

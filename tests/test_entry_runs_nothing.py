@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from keras_vae import certification, cli, entry, image_folder, plot, recipe, training, zoo
+from keras_vae import cli, image_folder, plot, recipe, training, zoo
+from keras_vae.zoo import certificates, entry, runs
 
 VERBS = {
     "info": [],
@@ -39,14 +40,14 @@ def test_verbs(hostile, tmp_path, verb):
 
 
 def test_python(hostile, tiny_run):
-    certification.held_out_images(hostile, 5)
-    certification.certify(hostile)
+    certificates.held_out_images(hostile, 5)
+    certificates.certify(hostile)
     zoo.renew(hostile)
     zoo.publish(tiny_run, hostile)
 
 
 def test_what_was_told_measures_as_what_was_run(tiny_run, tiny_entry):
-    measured = training.evaluate(tiny_entry, importance_samples=2, progress=False)
+    measured = runs.evaluate(tiny_entry, importance_samples=2, progress=False)
     assert measured == pytest.approx(tiny_run.numbers)
 
 
@@ -88,7 +89,7 @@ class TestPictures:
         pictures.mkdir(parents=True)
         for number in range(12):
             plot.save(digits.train.images[number], pictures / f"{number}.png")
-        run = recipe.run(
+        run = training.run(
             recipe.Recipe(
                 name="mine",
                 data=str(pictures),
@@ -112,7 +113,7 @@ class TestPictures:
     def test_the_pictures_are_found_from_the_entry(self, published, monkeypatch):
         folder, pictures = published
         monkeypatch.chdir("/")
-        images = certification.held_out_images(folder)
+        images = certificates.held_out_images(folder)
         expected = image_folder.load(pictures, (8, 8, 1)).test.images / 255
         np.testing.assert_allclose(images, expected, atol=1e-6)
         assert Path(entry.told_recipe(folder).data) == pictures.resolve()

@@ -15,7 +15,7 @@ import pytest
 from export_models import codes, small
 
 from keras_vae import export, zoo
-from keras_vae.export.runtimes import LITERT, open_file
+from keras_vae.export.runtime.runtimes import LITERT, open_file
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = json.loads((ROOT / "export" / "aarch64.json").read_text(encoding="utf-8"))

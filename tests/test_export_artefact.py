@@ -6,8 +6,8 @@ from ai_edge_litert.tools import flatbuffer_utils
 from export_models import codes, small
 
 from keras_vae import export
-from keras_vae.export.artefact import note_of, operators, with_note
-from keras_vae.export.interpreter import run
+from keras_vae.export.flatbuffer.contents import note_of, operators, with_note
+from keras_vae.export.runtime.interpreter import run
 
 
 @pytest.fixture(scope="module")

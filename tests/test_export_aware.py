@@ -6,7 +6,7 @@ import pytest
 from export_models import codes, pictures, small
 
 from keras_vae import data, evaluate, export, models
-from keras_vae.export.equalise import equalise
+from keras_vae.export.int8.equalise import equalise
 
 
 def binary(count=64):

@@ -6,7 +6,7 @@ from export_models import LATENT_DIM, SHAPE, pictures, small
 
 from keras_vae import export
 from keras_vae.distributions import likelihoods
-from keras_vae.export import certificate
+from keras_vae.export.proof import certificate
 
 
 def binary(count=64):

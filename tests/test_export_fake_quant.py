@@ -9,11 +9,11 @@ from keras import layers
 
 from keras_vae import export
 from keras_vae.distributions import likelihoods, tfd
-from keras_vae.export import fake_quant, quantize
-from keras_vae.export.aware import RoundedDecoder
-from keras_vae.export.fake_quant import FakeQuant, calibrate, marked, round_kernel
-from keras_vae.export.interpreter import run
-from keras_vae.export.rewrite import PART, rewritten
+from keras_vae.export.graph.rewrite import PART, rewritten
+from keras_vae.export.int8 import calibration, fake_quant
+from keras_vae.export.int8.aware import RoundedDecoder
+from keras_vae.export.int8.fake_quant import FakeQuant, calibrate, marked, round_kernel
+from keras_vae.export.runtime.interpreter import run
 
 
 def steps_of(mark):
@@ -114,13 +114,13 @@ class TestMarked:
 
 class TestRanges:
     def calibrated(self, model, ranges):
-        copy = quantize.calibrated(model, model.decoder, ranges=ranges)
+        copy = calibration.calibrated(model, model.decoder, ranges=ranges)
         return [layer for layer in copy.layers if isinstance(layer, FakeQuant)]
 
     def test_min_max_is_what_was_seen(self):
         model = small("dense_vae")
         first, *_, last = self.calibrated(model, "min_max")
-        z = quantize.calibration_codes(model)
+        z = calibration.calibration_codes(model)
         raw = model.decoder(z).numpy()
         assert (first.low, first.high) == pytest.approx((z.min(), z.max()))
         assert (last.low, last.high) == pytest.approx((raw.min(), raw.max()), rel=1e-5)
@@ -168,8 +168,8 @@ class TestRanges:
         z = codes(200)
         exact = model.likelihood_family.distribution(model.decoder(z))
         lost = {}
-        for ranges in quantize.RANGES:
-            copy = quantize.calibrated(model, model.decoder, ranges=ranges)
+        for ranges in calibration.RANGES:
+            copy = calibration.calibrated(model, model.decoder, ranges=ranges)
             other = model.likelihood_family.distribution(copy(z))
             lost[ranges] = float(tf.reduce_mean(tfd.kl_divergence(exact, other)))
         assert lost["likelihood"] < 0.3 * lost["min_max"]
@@ -177,7 +177,7 @@ class TestRanges:
     def test_of_an_encoder(self):
         model = small("dense_vae")
         x = pictures(40)
-        copy = quantize.calibrated(model, model.encoder, images=x)
+        copy = calibration.calibrated(model, model.encoder, images=x)
         error = np.abs(model.code(copy(x)) - model.encode(x))
         assert 0 < error.max() < 0.1
 
@@ -198,7 +198,7 @@ def test_the_file_computes_the_simulation(builder, options, limit, tmp_path):
     file = export.tflite(
         model, tmp_path / "d.tflite", "int8", output="logits", calibration_images=images
     )
-    network = quantize.calibrated(model, model.decoder, images=images)
+    network = calibration.calibrated(model, model.decoder, images=images)
     z = codes(50)
     simulated = RoundedDecoder(network, rewritten(model.decoder))(z).numpy()
     last = [layer for layer in network.layers if isinstance(layer, FakeQuant)][-1]

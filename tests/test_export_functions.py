@@ -9,8 +9,8 @@ from export_models import LATENT_DIM, SHAPE, codes, pictures, small
 
 from keras_vae import export, models, networks
 from keras_vae.distributions import priors
-from keras_vae.export.artefact import note_of
-from keras_vae.export.generator import normal
+from keras_vae.export.flatbuffer.contents import note_of
+from keras_vae.export.graph.generator import normal
 
 ATOL = {None: 1e-5, "float16": 5e-3, "dynamic": 0.05, "int8": 0.12}
 

@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from keras_vae.export.generator import LEVELS, PRIME, ROUNDS, UNIT, normal
+from keras_vae.export.graph.generator import LEVELS, PRIME, ROUNDS, UNIT, normal
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ import pytest
 from export_models import codes, pictures, small
 
 from keras_vae import export, zoo
-from keras_vae.export import micro
-from keras_vae.export.artefact import with_note
-from keras_vae.export.runtimes import open_file
+from keras_vae.export.flatbuffer.contents import with_note
+from keras_vae.export.runtime import micro
+from keras_vae.export.runtime.runtimes import open_file
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has wheels for Linux on x86-64 alone")
 

@@ -8,9 +8,9 @@ import pytest
 from export_models import codes, small
 
 from keras_vae import export
-from keras_vae.export import peephole
-from keras_vae.export.artefact import operators
-from keras_vae.export.interpreter import run
+from keras_vae.export.flatbuffer import peephole
+from keras_vae.export.flatbuffer.contents import operators
+from keras_vae.export.runtime.interpreter import run
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from ai_edge_litert.interpreter import Interpreter
 from export_models import LATENT_DIM, codes, pictures, small
 
 from keras_vae import export
-from keras_vae.export import pruning
+from keras_vae.export.graph import pruning
 
 
 def half_dead(builder="dense_vae"):

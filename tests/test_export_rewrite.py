@@ -8,7 +8,7 @@ from export_models import LATENT_DIM, codes, small
 from keras import layers
 
 from keras_vae import networks
-from keras_vae.export.rewrite import SubPixelConv, served
+from keras_vae.export.graph.rewrite import SubPixelConv, served
 
 
 def noisy(network, seed=0):

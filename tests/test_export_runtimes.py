@@ -9,7 +9,7 @@ import pytest
 from export_models import codes, pictures, small
 
 from keras_vae import export
-from keras_vae.export.runtimes import LITERT, open_file
+from keras_vae.export.runtime.runtimes import LITERT, open_file
 
 INPUTS = {
     "decode": {"z": codes(1)},

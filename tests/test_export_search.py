@@ -8,10 +8,10 @@ import pytest
 from export_models import codes, pictures, small
 
 from keras_vae import export
-from keras_vae.export.interpreter import run
-from keras_vae.export.quantize import calibration_inputs
-from keras_vae.export.search import Budget
-from keras_vae.export.selective import ESTIMATORS, SCHEMES, layers, selective
+from keras_vae.export.flatbuffer.selective import ESTIMATORS, SCHEMES, layers, selective
+from keras_vae.export.int8.calibration import calibration_inputs
+from keras_vae.export.proof.search import Budget
+from keras_vae.export.runtime.interpreter import run
 
 
 def binary(count=64):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from keras_vae import export, zoo
-from keras_vae.export.runtimes import open_file
-from keras_vae.export.search import Budget
+from keras_vae.export.proof.search import Budget
+from keras_vae.export.runtime.runtimes import open_file
 
 pytestmark = pytest.mark.shelf
 VAES = ("conv_vae_mnist", "dense_vae_mnist")

@@ -7,9 +7,9 @@ import tensorflow as tf
 from export_models import LATENT_DIM, SHAPE, codes, pictures, small
 
 from keras_vae import export, models
-from keras_vae.export.artefact import count_builtin, operators
-from keras_vae.export.interpreter import open_decoder, run
-from keras_vae.export.quantize import calibration_codes
+from keras_vae.export.flatbuffer.contents import count_builtin, operators
+from keras_vae.export.int8.calibration import calibration_codes
+from keras_vae.export.runtime.interpreter import open_decoder, run
 
 MAX_ERROR = {None: 1e-5, "float16": 3e-3, "dynamic": 0.05, "int8": 0.08}
 MEAN_ERROR = {None: 1e-6, "float16": 1e-3, "dynamic": 2 / 255, "int8": 3 / 255}

@@ -6,7 +6,7 @@ import tensorflow as tf
 from export_models import LATENT_DIM, codes, small
 
 from keras_vae import export
-from keras_vae.export import decoder
+from keras_vae.export.graph import decoder
 
 KEYS = {
     "file",

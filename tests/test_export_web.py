@@ -17,18 +17,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from keras_vae import cli, data, entry, examples, export, recipe, zoo
-from keras_vae.export import interpreter, web_models, web_server
-from keras_vae.export.web import (
-    PACKED,
-    RUNTIMES,
-    copy_litert,
-    litert_version,
-    source,
-    web,
-)
+from keras_vae import cli, data, export, recipe, training, zoo
+from keras_vae.export.runtime import interpreter
+from keras_vae.web import models as web_models
+from keras_vae.web import server
+from keras_vae.web.site import PACKED, RUNTIMES, copy_litert, litert_version, source, web
+from keras_vae.zoo import entry, example_data
 
-BUILDER = importlib.import_module("keras_vae.export.web")
+BUILDER = importlib.import_module("keras_vae.web.site")
 
 
 def write_litert(folder, version=None):
@@ -64,7 +60,7 @@ def published(name, folder):
     told, place = zoo.info(name), zoo.locate(name)
     made, arguments = recipe.load(place / "recipe.py"), entry.read_config(place)["arguments"]
     splits, seconds = data.load("digits"), told["training"]["seconds"]
-    run = recipe.Run(made, arguments, zoo.load(name), splits, told["numbers"], seconds)
+    run = training.Run(made, arguments, zoo.load(name), splits, told["numbers"], seconds)
     return zoo.publish(run, folder, place / "recipe.py")
 
 
@@ -254,9 +250,9 @@ def test_a_prior_that_the_page_cannot_draw_from_comes_as_draws(entries, monkeypa
 @pytest.mark.parametrize("name", ["dense_vae_digits", "dense_ae_digits"])
 def test_an_older_entry_without_examples_shows_draws(entries, name, tmp_path):
     path = shutil.copytree(entries[name], tmp_path / name)
-    (path / examples.FILE).unlink()
+    (path / example_data.FILE).unlink()
     told = entry.metadata(path)
-    del told["sha256"][examples.FILE]
+    del told["sha256"][example_data.FILE]
     (path / "metadata.json").write_text(json.dumps(told))
     known = web_models.describe(path, zoo.load(path), zoo.info(path), NO_FILES)
     assert known["codes_of"] == "draws"
@@ -375,8 +371,8 @@ def test_a_folder_of_other_files_is_left_alone(tmp_path, litert):
 @pytest.fixture(scope="module")
 def served(site):
     """function (path, **headers) -> (answer, its body) of a server of the site."""
-    running = web_server.server(site.path, port=0)
-    thread = threading.Thread(target=web_server.serve, args=(running,))
+    running = server.server(site.path, port=0)
+    thread = threading.Thread(target=server.serve, args=(running,))
     thread.start()
 
     def get(path, **headers):
@@ -389,7 +385,7 @@ def served(site):
 
     yield get
     with pytest.raises(OSError, match="Choose another --port"):
-        web_server.server(site.path, running.server_address[1])
+        server.server(site.path, running.server_address[1])
     running.shutdown()
     thread.join()
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from integers import logit_step, within_one_step
 
-from keras_vae import certification, export, zoo
-from keras_vae.export.runtimes import LITERT, open_file
+from keras_vae import export, zoo
+from keras_vae.export.runtime.runtimes import LITERT, open_file
+from keras_vae.zoo import certificates
 
 QUICK = {"conv_ae_digits", "conv_vae_digits", "dense_ae_digits", "dense_vae_mnist"}
 MAX_ERROR_FLOAT32 = 1e-5
@@ -115,10 +116,10 @@ def test_quantised_files_are_smaller(entry, files):
 def test_the_published_nats_on_a_few_of_the_images(entry, quantize, tmp_path):
     """The file, calibrated on the entry's own data, is as good as its card says."""
     name, model = entry
-    images = certification.calibration_images(name)
+    images = certificates.calibration_images(name)
     artefact = export.tflite(model, tmp_path / "d.tflite", quantize, calibration_images=images)
     published = zoo.info(name)["export"][quantize or "float32"]
-    row = export.certify(artefact.path, model, certification.held_out_images(name, 300))
+    row = export.certify(artefact.path, model, certificates.held_out_images(name, 300))
     error = np.hypot(row["nats_lost_error"], published["nats_lost_error"])
     assert row["nats_lost"] == pytest.approx(published["nats_lost"], abs=4 * error + 1e-3)
     assert row["psnr_db"] == pytest.approx(published["psnr_db"], abs=2)

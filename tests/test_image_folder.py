@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_vae import image_folder, recipe, zoo
+from keras_vae import image_folder, recipe, training, zoo
 
 
 def write(folder, count=10, size=(8, 8), mode="L", value=100, suffix="png"):
@@ -196,7 +196,7 @@ def test_a_model_of_ones_own_pictures(tmp_path, digits):
         importance_samples=2,
     )
     with pytest.warns(UserWarning, match="Resized 60 of 60"):
-        run = recipe.run(wanted, verbose=0)
+        run = training.run(wanted, verbose=0)
     folder = zoo.publish(run, tmp_path / "entry")
     model = zoo.load(folder)
     assert model.sample(3, seed=7).shape == (3, 9, 7, 1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_vae import export, zoo
-from keras_vae.export.interpreter import run
+from keras_vae.export.runtime.interpreter import run
 
 pytestmark = pytest.mark.browser
 MAX_ERROR_FLOAT32 = 1e-5

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_vae import data, evaluate, export, models, recipe, zoo
+from keras_vae import data, evaluate, export, models, recipe, training, zoo
 from keras_vae.distributions import likelihoods, priors, tfd
-from keras_vae.export.generator import normal
-from keras_vae.export.runtimes import open_file
+from keras_vae.export.graph.generator import normal
+from keras_vae.export.runtime.runtimes import open_file
 
 LATENTS = 3
 
@@ -118,7 +118,7 @@ def test_a_recipe_trains_publishes_and_loads(tmp_path):
         quantization_aware_epochs=1,
         importance_samples=2,
     )
-    run = recipe.run(chosen, tmp_path / "state", verbose=0)
+    run = training.run(chosen, tmp_path / "state", verbose=0)
     assert not prior.weights  # the recipe is as it was
     assert np.abs(values(run.model)[0]).max() > 1e-3
     again = zoo.load(zoo.publish(run, tmp_path / "learned"))

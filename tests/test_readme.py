@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from keras_vae import card, zoo
+from keras_vae import zoo
+from keras_vae.zoo import card
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

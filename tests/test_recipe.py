@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_vae import data, recipe
+from keras_vae import data, recipe, training
 
 
 def tiny(**fields):
@@ -93,15 +93,15 @@ class TestData:
     def test_a_folder_named_like_a_data_set_does_not_take_its_place(self, tmp_path, monkeypatch):
         (tmp_path / "digits").mkdir()
         monkeypatch.chdir(tmp_path)
-        assert len(recipe.load_data(tiny()).test) == 300
+        assert len(training.load_data(tiny()).test) == 300
 
     def test_a_path_to_no_folder_is_not_taken_for_a_name(self, tmp_path):
         with pytest.raises(FileNotFoundError, match="No folder at"):
-            recipe.load_data(tiny(data=str(tmp_path / "pictures")))
+            training.load_data(tiny(data=str(tmp_path / "pictures")))
 
     def test_image_shape_of_the_arguments_resizes(self):
         wanted = tiny(arguments={"image_shape": (4, 4, 1)})
-        assert recipe.load_data(wanted).image_shape == (4, 4, 1)
+        assert training.load_data(wanted).image_shape == (4, 4, 1)
 
 
 class TestRun:
@@ -124,10 +124,10 @@ class TestRun:
     def test_weights_are_the_moving_average_where_it_is_asked_for(self):
         one_step = {"batch_size": 1297, "cosine_decay": False}
         after = [
-            recipe.run(tiny(**one_step, ema_momentum=None, epochs=epochs), verbose=0).model
+            training.run(tiny(**one_step, ema_momentum=None, epochs=epochs), verbose=0).model
             for epochs in (1, 2, 3)
         ]
-        averaged = recipe.run(tiny(**one_step, ema_momentum=0.2, epochs=3), verbose=0).model
+        averaged = training.run(tiny(**one_step, ema_momentum=0.2, epochs=3), verbose=0).model
         weights = zip(*(model.get_weights() for model in (*after, averaged)))
         for one, two, three, average in weights:
             expected = (
@@ -137,21 +137,23 @@ class TestRun:
             assert abs(three - one).max() > 1e-4
 
     def test_half_precision_is_for_training_only_and_the_policy_comes_back(self):
-        run = recipe.run(tiny(dtype_policy="mixed_bfloat16", warmup_epochs=0.5), verbose=0)
+        run = training.run(tiny(dtype_policy="mixed_bfloat16", warmup_epochs=0.5), verbose=0)
         assert keras.config.dtype_policy().name == "float32"
         assert run.model.decoder.compute_dtype == "float32"
         assert np.isfinite(run.numbers["nll_nats"])
 
     def test_policy_comes_back_when_building_fails(self):
         with pytest.raises(ValueError, match="latent_dim"):
-            recipe.run(tiny(dtype_policy="mixed_bfloat16", arguments={"latent_dim": 0}), verbose=0)
+            training.run(
+                tiny(dtype_policy="mixed_bfloat16", arguments={"latent_dim": 0}), verbose=0
+            )
         assert keras.config.dtype_policy().name == "float32"
 
     def test_autoencoder_is_measured_beside_pca(self):
         wanted = tiny(
             builder="dense_ae", binarize=None, arguments={"latent_dim": 70, "hidden_units": (8,)}
         )
-        numbers = recipe.run(wanted, verbose=0).numbers
+        numbers = training.run(wanted, verbose=0).numbers
         assert numbers["pca_mse"] < 1e-6  # 64 components rebuild 64 pixels; 70 there cannot be
         assert "nll_nats" not in numbers
 
@@ -178,9 +180,9 @@ def run_spied(monkeypatch, wanted, checkpoints, stop=None):
         patch.setattr(recipe, "_training_callbacks", lambda *a: [*original(*a), spy])
         patch.setattr(recipe, "measure", lambda *a, **k: {})
         if stop is None:
-            return spy, recipe.run(wanted, checkpoints, verbose=0)
+            return spy, training.run(wanted, checkpoints, verbose=0)
         with pytest.raises(KeyboardInterrupt):
-            recipe.run(wanted, checkpoints, verbose=0)
+            training.run(wanted, checkpoints, verbose=0)
         return spy, None
 
 
@@ -230,13 +232,13 @@ def test_checkpoints_of_another_recipe_are_refused(tmp_path):
     recipe._claim(tmp_path, tiny())
     recipe._claim(tmp_path, tiny(expected={"mse": 0.1}, tolerance={"mse": 0.1}))  # told afterwards
     with pytest.raises(ValueError, match=r"another recipe: learning_rate is 0\.5 here and 0\.001"):
-        recipe.run(tiny(learning_rate=0.5), tmp_path, verbose=0)
+        training.run(tiny(learning_rate=0.5), tmp_path, verbose=0)
 
 
 def test_test_images_are_binarised_once_for_all_measurements(tiny_run):
-    first = recipe.measure(tiny_run.model, tiny_run.data, tiny_run.recipe, progress=False)
+    first = training.measure(tiny_run.model, tiny_run.data, tiny_run.recipe, progress=False)
     assert first == tiny_run.numbers
-    grey = recipe.measure(
+    grey = training.measure(
         tiny_run.model,
         tiny_run.data,
         dataclasses.replace(tiny_run.recipe, binarize=None),

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_vae import data, entry, examples, models, recipe, zoo
-from keras_vae.export.web import DECODERS_LIMIT, web
+from keras_vae import data, models, recipe, training, zoo
+from keras_vae.web.site import DECODERS_LIMIT, web
+from keras_vae.zoo import entry, example_data
 
 pytestmark = pytest.mark.browser
 SCREENSHOT = Path(__file__).parents[1] / "docs" / "images" / "web.png"
@@ -442,11 +443,11 @@ def test_colour_pictures_without_labels_and_an_older_entry(browser, tiny_entry, 
     model = models.build("dense_vae", **arguments)
     splits = data.Data("./holiday", *parts)
     numbers = {"images": 20, "nll_nats": 500.0, "importance_samples": 10}
-    run = recipe.Run(made, arguments, model, splits, numbers, 1.0)
+    run = training.Run(made, arguments, model, splits, numbers, 1.0)
     older = shutil.copytree(tiny_entry, tmp_path / "older")
-    (older / examples.FILE).unlink()
+    (older / example_data.FILE).unlink()
     told = entry.metadata(older)
-    del told["sha256"][examples.FILE]
+    del told["sha256"][example_data.FILE]
     (older / "metadata.json").write_text(json.dumps(told))
     own = web(tmp_path / "site", [zoo.publish(run, tmp_path / "mine"), older])
     with chromium.Server(own.path) as server, chromium.page() as page:

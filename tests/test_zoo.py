@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import keras_vae
-from keras_vae import card, entry, listing, plot, zoo
+from keras_vae import plot, zoo
+from keras_vae.zoo import card, entry, listing
 
 
 @pytest.fixture
@@ -24,18 +25,18 @@ def shelf(tiny_entry, tmp_path, monkeypatch):
 class TestShelf:
     def test_in_a_clone_it_is_beside_the_package(self, tmp_path, monkeypatch):
         (tmp_path / "keras_vae").mkdir()
-        monkeypatch.setattr(listing, "__file__", str(tmp_path / "keras_vae" / "listing.py"))
+        monkeypatch.setattr(listing, "__file__", str(tmp_path / "keras_vae" / "zoo" / "listing.py"))
         assert zoo.shelf() == tmp_path / "zoo"
 
     def test_in_an_installed_package_it_is_inside(self, tmp_path, monkeypatch):
         (tmp_path / "zoo").mkdir()  # someone else's folder in site-packages
         (tmp_path / "keras_vae" / "shelf").mkdir(parents=True)
-        monkeypatch.setattr(listing, "__file__", str(tmp_path / "keras_vae" / "listing.py"))
+        monkeypatch.setattr(listing, "__file__", str(tmp_path / "keras_vae" / "zoo" / "listing.py"))
         assert zoo.shelf() == tmp_path / "keras_vae" / "shelf"
 
     def test_an_installed_package_finds_its_entries(self, tiny_entry, tmp_path, monkeypatch):
         shutil.copytree(tiny_entry, tmp_path / "keras_vae" / "shelf" / tiny_entry.name)
-        monkeypatch.setattr(listing, "__file__", str(tmp_path / "keras_vae" / "listing.py"))
+        monkeypatch.setattr(listing, "__file__", str(tmp_path / "keras_vae" / "zoo" / "listing.py"))
         assert zoo.names() == ["dense_vae_tiny"]
         assert zoo.load("dense_vae_tiny").latent_dim == 3
 

@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from keras_vae import card, data, entry, evaluate, examples, models, recipe, zoo
+from keras_vae import data, evaluate, models, recipe, zoo
+from keras_vae.zoo import card, entry, example_data
 
 NAMES = zoo.names()
 DIGITS = ["conv_ae_digits", "conv_vae_digits", "dense_ae_digits", "dense_vae_digits"]
@@ -75,7 +76,7 @@ def test_files_and_card_are_the_published_ones(name):
 
 @each_entry
 def test_examples_are_small_labelled_and_those_of_the_model(name):
-    assert (zoo.shelf() / name / examples.FILE).stat().st_size < 40_000
+    assert (zoo.shelf() / name / example_data.FILE).stat().st_size < 40_000
     found, told, model = zoo.examples(name), zoo.info(name), loaded(name)
     assert len(found["codes"]) == len(found["labels"]) >= 300
     assert np.isfinite(found["codes"]).all()

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from keras_vae import entry, recipe, zoo
+from keras_vae import recipe, training, zoo
+from keras_vae.zoo import entry
 
 pytestmark = pytest.mark.shelf
 DIGITS = ["dense_ae_digits", "conv_ae_digits", "dense_vae_digits", "conv_vae_digits"]
@@ -12,7 +13,7 @@ DIGITS = ["dense_ae_digits", "conv_ae_digits", "dense_vae_digits", "conv_vae_dig
 @pytest.mark.parametrize("name", DIGITS)
 def test_rebuilt_from_its_recipe_it_reaches_its_numbers(name, tmp_path):
     written = recipe.load(zoo.shelf() / name / "recipe.py")
-    run = recipe.run(written, verbose=0)
+    run = training.run(written, verbose=0)
     assert written.misses(run.numbers) == []
     assert run.numbers["active_units"] >= 7  # of 8
 
@@ -28,8 +29,8 @@ def test_rebuilt_from_its_recipe_it_reaches_its_numbers(name, tmp_path):
 def test_published_weights_still_have_the_published_numbers(name):
     written = recipe.load(zoo.shelf() / name / "recipe.py")
     told = zoo.info(name)["numbers"]
-    model, images = zoo.load(name), recipe.load_data(written)
-    measured = recipe.measure(model, images, written, progress=False)
+    model, images = zoo.load(name), training.load_data(written)
+    measured = training.measure(model, images, written, progress=False)
     assert set(measured) == set(told)
     assert measured["mse"] == pytest.approx(told["mse"], abs=1e-6)
     for key in told:

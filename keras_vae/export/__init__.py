@@ -1,20 +1,24 @@
 """What leaves the building: SavedModels and quantised TFLite decoders, and proof that they work.
 
-The files, in the order in which they build on each other: artefact, decoder, saved_model,
-rewrite, generator, functions, pruning, fake_quant, quantize, equalise, aware, peephole,
-interpreter, verify, certificate, selective, search, output_file, tflite, micro, runtimes, c_array,
-web_models, web, web_server.
+The rooms, each of which uses only those above it:
+
+    graph         a model as functions of tensors
+    flatbuffer    .tflite files, bytes to bytes
+    int8          what an int8 file computes, and over which ranges
+    runtime       runs exported files
+    proof         verify, certify, and the search for the best
+    saved_model, tflite, c_array    the formats, a file each
 """
 
 from keras_vae.export.artefact import Artefact
-from keras_vae.export.aware import finetune, quantization_aware
 from keras_vae.export.c_array import CArray, c_array
-from keras_vae.export.certificate import certify
-from keras_vae.export.functions import OUTPUTS, SIGNATURES
+from keras_vae.export.graph.functions import OUTPUTS, SIGNATURES
+from keras_vae.export.int8.aware import finetune, quantization_aware
+from keras_vae.export.proof.certificate import certify
+from keras_vae.export.proof.search import Budget
+from keras_vae.export.proof.verify import table, verify
 from keras_vae.export.saved_model import saved_model
-from keras_vae.export.search import Budget
 from keras_vae.export.tflite import QUANTIZE, tflite
-from keras_vae.export.verify import table, verify
 
 __all__ = [
     "OUTPUTS",

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from keras_vae import atomic
-from keras_vae.export import micro
-from keras_vae.export.artefact import Artefact, operators
+from keras_vae.export.artefact import Artefact
+from keras_vae.export.flatbuffer.contents import operators
 from keras_vae.export.output_file import writable
-from keras_vae.export.runtimes import open_file
+from keras_vae.export.runtime import micro
+from keras_vae.export.runtime.runtimes import open_file
 
 TRIES = 8  # inputs on which Micro and LiteRT are compared
 LIMIT = 0.02  # of the range of the outputs: how far they may be apart in the mean

@@ -1,19 +1,15 @@
 """A SavedModel that TensorFlow runs without Keras and without this library."""
 
-import collections
 import os
 from pathlib import Path
 
 import tensorflow as tf
 
 from keras_vae import atomic
-from keras_vae.export import decoder
 from keras_vae.export.artefact import Artefact
+from keras_vae.export.graph import decoder
+from keras_vae.export.runtime.saved_model import count_ops, size
 from keras_vae.quiet import quiet
-
-# Nodes that compute nothing; how many there are depends on how often a graph was saved and loaded.
-PLUMBING = {"Placeholder", "Const", "Identity", "NoOp", "ReadVariableOp"}
-PLUMBING |= {"PartitionedCall", "StatefulPartitionedCall"}
 
 
 def saved_model(model, folder):
@@ -47,20 +43,6 @@ def saved_model(model, folder):
         module, signatures = _module(model)
         tf.saved_model.save(module, str(aside), signatures=signatures)
     return Artefact(folder, size(folder), count_ops(signatures["decode"]))
-
-
-def size(folder):
-    """Bytes of all files below a folder."""
-    return sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
-
-
-def count_ops(function):
-    """Operation name -> count of what a ConcreteFunction computes, in called functions too."""
-    definition = function.graph.as_graph_def()
-    nodes = list(definition.node)
-    for called in definition.library.function:
-        nodes += called.node_def
-    return dict(collections.Counter(node.op for node in nodes if node.op not in PLUMBING))
 
 
 def _module(model):

@@ -9,21 +9,22 @@ import tensorflow as tf
 
 from keras_vae import atomic
 from keras_vae.choice import unknown
-from keras_vae.export import decoder
-from keras_vae.export.artefact import Artefact, count_builtin, not_builtin, with_note
-from keras_vae.export.functions import SIGNATURES, check_choices, functions
-from keras_vae.export.interpreter import run
-from keras_vae.export.output_file import writable
-from keras_vae.export.peephole import tidy
-from keras_vae.export.pruning import live_latents
-from keras_vae.export.quantize import (
+from keras_vae.export.artefact import Artefact
+from keras_vae.export.flatbuffer.contents import count_builtin, not_builtin, with_note
+from keras_vae.export.flatbuffer.peephole import tidy
+from keras_vae.export.graph import decoder
+from keras_vae.export.graph.functions import SIGNATURES, check_choices, functions
+from keras_vae.export.graph.pruning import live_latents
+from keras_vae.export.graph.rewrite import served
+from keras_vae.export.int8.calibration import (
     calibration_codes,
     calibration_inputs,
     check_images,
     int8_networks,
 )
-from keras_vae.export.rewrite import served
-from keras_vae.export.search import Budget, best, ways
+from keras_vae.export.output_file import writable
+from keras_vae.export.proof.search import Budget, best, ways
+from keras_vae.export.runtime.interpreter import run
 from keras_vae.quiet import quiet
 
 QUANTIZE = (None, "float16", "dynamic", "int8")  # and "auto": the best of them and of mixtures

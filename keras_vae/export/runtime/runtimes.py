@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_vae.choice import unknown
-from keras_vae.export.micro import TFLiteMicro
+from keras_vae.export.runtime.micro import TFLiteMicro
 from keras_vae.quiet import quiet
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.distributions import tfd
-from keras_vae.export.rewrite import PART, rewritten
+from keras_vae.export.graph.rewrite import PART, rewritten
+from keras_vae.export.int8.marking import Marking
 
 LEVELS = 255  # steps between the 256 values of 8 bits
 SHRINK = 0.75 ** np.arange(14)  # the parts of a minimum and a maximum that are tried
@@ -75,7 +76,7 @@ def marked(network, kept=None):
         found.append(TwoParts() if two_parts else FakeQuant(fixed))
         return found[-1]
 
-    return rewritten(network, kept, mark), found
+    return rewritten(network, kept, lambda *where: Marking(*where, mark)), found
 
 
 def calibrate(network, marks, inputs, distribution=None):

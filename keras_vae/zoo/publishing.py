@@ -1,67 +1,83 @@
-"""One folder of the shelf: its eight files, how they are written and how they are checked."""
+"""Writes an entry of the shelf: aside, and renamed when it is whole."""
 
-import hashlib
 import importlib.metadata
 import json
 import os
 import platform
-import re
 import shutil
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_vae import __version__, atomic, card, data, examples, models, plot, recipe
-from keras_vae.listing import metadata
+from keras_vae import __version__, atomic, data, models, plot, recipe, training
+from keras_vae.zoo import card, entry, example_data
+from keras_vae.zoo.listing import info, locate, metadata, names, shelf
 
-FILES = (
-    "recipe.py",
-    "config.json",
-    "model.weights.h5",
-    "metadata.json",
-    "golden.npz",
-    examples.FILE,
-    "README.md",
-    "samples.png",
-)
-HASHED = tuple(file for file in FILES if file != "metadata.json")
-LATER = (examples.FILE,)  # an entry may be older than these, and then does not name them
-UNHASHED = ("recipe.py",)  # in older entries
 GOLDEN_CODES = 8
 
 
-def check(folder):
-    """Raises an error where a file of an entry is missing or is not what was published."""
-    folder = Path(folder)
-    remedy = (
-        f"Reinstall keras_vae (or `git checkout` the folder), or rebuild the entry with "
-        f"`keras-vae train {folder.name} --output DIR`."
-    )
-    published = metadata(folder)
-    files = files_of(published)
-    for file in files:
-        if not (folder / file).is_file():
-            raise FileNotFoundError(f"{str(folder / file)!r} is missing. {remedy}")
-    hashes = published.get("sha256", {})
-    for file in [file for file in HASHED if file in files]:
-        if file in UNHASHED and file not in hashes:
-            continue
-        if _sha256(folder / file) != hashes.get(file):
-            raise ValueError(
-                f"{str(folder / file)!r} is not the published file: its SHA-256 differs from the "
-                f"one in metadata.json. {remedy}"
-            )
-    if card.digest(published) not in (folder / "README.md").read_text(encoding="utf-8"):
-        raise ValueError(
-            f"The card {str(folder / 'README.md')!r} disagrees with metadata.json: one of them "
-            f"was changed alone. {remedy}"
-        )
+def publish(run, folder, recipe_file=None):
+    """Writes an entry: everything but recipe.py is made here, from what was measured.
+
+    The files are written aside and the folder is renamed when it is whole.
+
+    Args:
+        run: training.Run.
+        folder: of the entry; an existing one must be an entry, or hold nothing but a recipe.
+        recipe_file: recipe.py to copy, which must be that of the run: it is run to see. By default
+            that of a folder which holds nothing else, or one that is written. The recipe of an
+            entry that is replaced is not run.
+
+    Returns:
+        Path of the folder.
+
+    Raises:
+        FileExistsError: the folder holds something else.
+        ValueError: the recipe file is not that of the run.
+    """
+    folder = Path(folder).resolve()
+    check_target(folder)
+    if recipe_file is None and [path.name for path in _content(folder)] == ["recipe.py"]:
+        recipe_file = folder / "recipe.py"
+    with atomic.folder(folder) as aside:
+        write(run, aside, recipe_file)
+    return folder
 
 
-def files_of(published):
-    """The files that an entry with this metadata has: all, or all but those made since."""
-    return [f for f in FILES if f not in LATER or f in published.get("sha256", {})]
+def _content(folder):
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def renew(name):
+    """Makes anew what is made of the weights of an entry: card, picture, examples, hashes.
+
+    Weights, recipe, configuration and numbers stay. The entry's data is read.
+
+    Args:
+        name: of an entry, or a folder of one.
+
+    Returns:
+        Path of the folder.
+
+    Raises:
+        FileNotFoundError: the entry's data is not at hand.
+    """
+    folder = locate(name).resolve()
+    model, told = entry.load(name), entry.told_recipe(folder)
+    images = training.load_data(told)
+    with atomic.folder(folder) as aside:
+        rewrite(folder, aside, model, told, images)
+    return folder
+
+
+def write_index(pages=None):
+    """Makes the tables of zoo/README.md and README.md anew from the metadata of the shelf."""
+    entries = [info(name) for name in names()]
+    pages = pages or {shelf() / "README.md": "", shelf().parent / "README.md": "zoo/"}
+    for page, links in pages.items():
+        text = card.replace_table(page.read_text(encoding="utf-8"), entries, links=links)
+        page.write_text(text, encoding="utf-8")
 
 
 def check_target(folder):
@@ -69,7 +85,7 @@ def check_target(folder):
     folder = Path(folder)
     if folder.is_file():
         raise FileExistsError(f"{str(folder)!r} is a file; name a folder for the entry.")
-    ours = {*FILES, "__pycache__"}
+    ours = {*entry.FILES, "__pycache__"}
     strangers = [p.name for p in folder.iterdir() if p.name not in ours] if folder.is_dir() else []
     if strangers:
         raise FileExistsError(
@@ -78,23 +94,11 @@ def check_target(folder):
         )
 
 
-def read_config(folder):
-    """config.json: {"builder": name, "arguments": all its arguments, as Python values}."""
-    config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
-    return {**config, "arguments": _from_json(config["arguments"])}
-
-
-def build(folder):
-    """The model that config.json describes, with fresh weights."""
-    config = read_config(folder)
-    return models.build(config["builder"], **config["arguments"])
-
-
 def write(run, folder, recipe_file):
     """Writes the eight files of a finished run into an empty folder.
 
     Args:
-        run: recipe.Run.
+        run: training.Run.
         folder: Path.
         recipe_file: recipe.py to copy, or None to write one.
 
@@ -115,7 +119,9 @@ def write(run, folder, recipe_file):
     arguments = _to_json(models.bind(builder, run.arguments))
     _write_json(folder / "config.json", {"builder": builder, "arguments": arguments})
     weights = run.model.get_weights()
-    fresh = build(folder)  # without the slots of an optimizer; and what config.json says is tried
+    fresh = entry.build(
+        folder
+    )  # without the slots of an optimizer; and what config.json says is tried
     fresh.set_weights(weights)
     fresh.save_weights(folder / "model.weights.h5")
     z = _codes(run, GOLDEN_CODES, seed=7)
@@ -127,14 +133,16 @@ def write(run, folder, recipe_file):
 def _write_pictures(run, model, folder):
     """examples.npz and samples.png."""
     test, done = run.data.test, run.recipe
-    examples.write(folder, examples.make(model, test, done.binarize, done.seed))
+    example_data.write(folder, example_data.make(model, test, done.binarize, done.seed))
     plot.save(_picture(run), folder / "samples.png")
 
 
 def _close(folder, described):
     """Writes the card, and metadata.json with the hashes of all other files: the last to write."""
     (folder / "README.md").write_text(card.render(described), encoding="utf-8")
-    hashes = {file: _sha256(folder / file) for file in HASHED if (folder / file).is_file()}
+    hashes = {
+        file: entry.sha256(folder / file) for file in entry.HASHED if (folder / file).is_file()
+    }
     _write_json(folder / "metadata.json", {**described, "sha256": hashes})
 
 
@@ -147,10 +155,10 @@ def record(folder, key, value):
         value: JSON values.
     """
     folder = Path(folder)
-    check(folder)
+    entry.check(folder)
     described = {**metadata(folder), key: value}
     with atomic.folder(folder) as aside:
-        for file in files_of(described):
+        for file in entry.files_of(described):
             shutil.copyfile(folder / file, aside / file)
         _close(aside, described)
 
@@ -166,52 +174,11 @@ def rewrite(folder, aside, model, told, images):
         images: its data.Data.
     """
     before = metadata(folder)
-    run = recipe.Run(told, told.arguments, model, images, before["numbers"], 0.0)
+    run = training.Run(told, told.arguments, model, images, before["numbers"], 0.0)
     for file in ("recipe.py", "config.json", "model.weights.h5", "golden.npz"):
         shutil.copyfile(folder / file, aside / file)
     _write_pictures(run, model, aside)
     _close(aside, {**before, "data": {**before["data"], **_describe_data(run, folder)}})
-
-
-def told_recipe(folder):
-    """The recipe of an entry as its metadata.json tells it; nothing of the entry is run.
-
-    What only a training needs (learning rate, averages) has the defaults.
-
-    Returns:
-        recipe.Recipe; its `image_shape` and, for a folder of pictures, its path are those of the
-        entry, the path as it is seen from there.
-
-    Raises:
-        ValueError: metadata.json does not say where the images are from.
-    """
-    folder = Path(folder).resolve()
-    described = metadata(folder)
-    try:
-        told, training = described["data"], described["training"]
-        name = str(told["name"])
-        pictures = told.get("folder")
-        if pictures is None and not re.fullmatch(r"\w+", name):
-            raise ValueError(f"{name!r} is no name of a data set")
-        return recipe.Recipe(
-            name=str(described["name"]),
-            data=name if pictures is None else os.path.normpath(folder / pictures),
-            builder=described["builder"],
-            arguments={**read_config(folder)["arguments"], "image_shape": _shape(told)},
-            epochs=training["epochs"],
-            batch_size=training["batch_size"],
-            seed=training["seed"],
-            binarize=told["binarize"],
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{str(folder / 'metadata.json')!r} does not tell what the entry was trained on "
-            f"({type(error).__name__}: {error}); publish the entry anew."
-        ) from error
-
-
-def _shape(told):
-    return tuple(int(size) for size in told["image_shape"])
 
 
 def recipe_difference(path, run):
@@ -225,7 +192,7 @@ def recipe_difference(path, run):
 
 def _describe_data(run, folder):
     """What a data set is called; pictures of one's own by their folder as the entry sees it."""
-    if not recipe.is_folder(run.recipe.data):
+    if not training.is_folder(run.recipe.data):
         name = run.data.name
         return {"name": name, "licence": data.LICENCES.get(name, "not known to keras_vae")}
     path = Path(run.recipe.data).absolute()
@@ -332,20 +299,5 @@ def _to_json(value):
     return keras.saving.serialize_keras_object(value)
 
 
-def _from_json(arguments):
-    def restore(value):
-        if isinstance(value, dict) and "class_name" in value:
-            return keras.saving.deserialize_keras_object(value)
-        if isinstance(value, dict):
-            return {key: restore(item) for key, item in value.items()}
-        return tuple(value) if isinstance(value, list) else value
-
-    return {key: restore(value) for key, value in arguments.items()}
-
-
 def _write_json(path, content):
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-def _sha256(path):
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

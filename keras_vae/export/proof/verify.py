@@ -3,17 +3,15 @@
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
-from keras_vae.export import decoder
-from keras_vae.export.artefact import count_builtin, note_of
-from keras_vae.export.interpreter import (
-    median_microseconds,
+from keras_vae.export.flatbuffer.contents import count_builtin, note_of
+from keras_vae.export.graph import decoder
+from keras_vae.export.runtime import saved_model
+from keras_vae.export.runtime.interpreter import (
     microseconds_per_image,
     open_decoder,
     run,
 )
-from keras_vae.export.saved_model import count_ops, size
 
 CODES = 32
 COLUMNS = (
@@ -57,7 +55,7 @@ def verify(path, model, latents=None):
     if not path.exists():
         raise FileNotFoundError(f"No exported file at {path}.")
     if path.is_dir():
-        (images, numbers), expected = _saved_model(path, z), decoder.decode(model, z)
+        (images, numbers), expected = saved_model.run(path, z), decoder.decode(model, z)
     else:
         images, numbers, expected = _tflite(path, model, z)
     if images.shape != expected.shape:
@@ -149,21 +147,3 @@ def _tflite(path, model, z):
     }
     images = decoder.as_pixels(model, images, note.get("output", "pixels"))
     return images, numbers, decoder.decode(model, z, kept)
-
-
-def _saved_model(path, z):
-    try:
-        loaded = tf.saved_model.load(str(path))
-        decode = loaded.signatures["decode"]
-    except (OSError, KeyError) as error:
-        raise ValueError(
-            f"{path} is no SavedModel of export.saved_model (broken, or without the signature "
-            "'decode'); export it again."
-        ) from error
-    width = decode.structured_input_signature[1]["z"].shape[1]
-    if width != z.shape[1]:
-        raise ValueError(f"{path} takes codes of {width} numbers; received {z.shape[1]}.")
-    images = decode(z=tf.constant(z))["images"].numpy()
-    one = tf.constant(z[:1])
-    microseconds = median_microseconds(lambda: decode(z=one)["images"].numpy())
-    return images, {"bytes": size(path), "microseconds": microseconds, "ops": count_ops(decode)}

@@ -1,10 +1,11 @@
 """Where the kernels of an int8 file read and write integers, and where they do not."""
 
-import collections
 import math
 
 import keras
 from keras import layers
+
+from keras_vae.export.graph.layers import readers
 
 # What the int8 kernels of LiteRT write, whatever they are given.
 FIXED_RANGE = {
@@ -28,18 +29,18 @@ SAME_RANGE = (  # of the output as of the input: nothing new to round
 class Marking:
     """Calls the layers of a copy, with marks where an int8 kernel reads or writes.
 
-    Float32 stay what integers would cost much and save little: the sums of a residual network, and
-    a last layer of few weights.
+    Two things stay in float32, because integers would cost much there and save little: the sums of
+    a residual network, and a last layer of few weights.
 
     Args:
         network: the functional keras.Model that is copied.
         inputs: the keras.Input of the copy.
-        mark: function (fixed=None, two_parts=False) -> keras layer: one that rounds over the range
-            `fixed`, if any; or one that gives two parts of a code, see `FirstDense`.
         two_parts: whether the input is given in two parts.
+        mark: function (fixed=None, two_parts=False) -> keras layer: one that rounds over the range
+            `fixed`, if any; or one that gives two parts of a code, see `rewrite.FirstDense`.
     """
 
-    def __init__(self, network, inputs, mark, two_parts):
+    def __init__(self, network, inputs, two_parts, mark):
         self.mark, self.inputs = mark, inputs
         self.marked = mark(two_parts=two_parts)(inputs)
         self.activations, self.exact_tensors = {}, set()
@@ -87,16 +88,6 @@ class Marking:
 
     def _rounded(self, tensor):
         return self.mark()(tensor) if id(tensor) in self.exact_tensors else tensor
-
-
-def readers(network):
-    """id of a tensor -> the operations of the network that read it."""
-    found = collections.defaultdict(list)
-    for operation in network.operations:
-        if not isinstance(operation, layers.InputLayer):
-            for tensor in keras.tree.flatten(operation.input):
-                found[id(tensor)].append(operation)
-    return found
 
 
 def _small_end(network):

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.distributions import tfd
-from keras_vae.export import decoder
+from keras_vae.export.graph import decoder
 
 CHECKED_IMAGES = 1000
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from keras_vae import zoo
 from keras_vae.distributions import priors
-from keras_vae.export import decoder
-from keras_vae.export.interpreter import run
+from keras_vae.export.graph import decoder
+from keras_vae.export.runtime.interpreter import run
 from keras_vae.export.tflite import tflite
 
 POINTS = 300  # codes on the map

@@ -3,8 +3,8 @@
 import tensorflow as tf
 
 from keras_vae.choice import unknown
-from keras_vae.export.generator import normal
-from keras_vae.export.rewrite import served
+from keras_vae.export.graph.generator import normal
+from keras_vae.export.graph.rewrite import served
 
 SIGNATURES = ("decode", "encode", "reconstruct", "interpolate", "generate")
 OUTPUTS = ("pixels", "logits", "uint8")

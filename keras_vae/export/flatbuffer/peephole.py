@@ -5,7 +5,7 @@ Both change which kernel computes a step, not what is computed, but for the last
 
 import copy
 
-from keras_vae.export.artefact import parse
+from keras_vae.export.flatbuffer.contents import parse
 
 MOVES = ("RESHAPE", "DEPTH_TO_SPACE", "STRIDED_SLICE")
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import keras
 
 from keras_vae.choice import unknown
-from keras_vae.export.artefact import with_note
-from keras_vae.export.certificate import certify
-from keras_vae.export.quantize import KINDS, RANGES, int8_networks
-from keras_vae.export.selective import layers, selective
+from keras_vae.export.flatbuffer.contents import with_note
+from keras_vae.export.flatbuffer.selective import layers, selective
+from keras_vae.export.int8.calibration import KINDS, RANGES, int8_networks
+from keras_vae.export.proof.certificate import certify
 from keras_vae.quiet import quiet
 
 COLUMN = {"nats": "nats_lost", "kib": "kib", "microseconds": "microseconds_per_image"}

@@ -5,8 +5,8 @@ import sys
 
 import numpy as np
 
-from keras_vae.export.artefact import operators
-from keras_vae.export.interpreter import IDENTIFIER
+from keras_vae.export.flatbuffer.contents import operators
+from keras_vae.export.runtime.interpreter import IDENTIFIER
 from keras_vae.quiet import quiet
 
 ROOMY = 64 << 20  # bytes of arena that any decoder fits in; the pages are not touched

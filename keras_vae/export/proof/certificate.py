@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.export import decoder
-from keras_vae.export.artefact import note_of
-from keras_vae.export.interpreter import open_decoder, run
-from keras_vae.export.verify import verify
+from keras_vae.export.flatbuffer.contents import note_of
+from keras_vae.export.graph import decoder
+from keras_vae.export.proof.verify import verify
+from keras_vae.export.runtime.interpreter import open_decoder, run
 from keras_vae.models import checks
 
 

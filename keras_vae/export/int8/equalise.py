@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from keras_vae.export.marking import readers
+from keras_vae.export.graph.layers import readers
 
 LIMIT = 100.0  # a unit is scaled by at most
 

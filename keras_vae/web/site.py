@@ -11,7 +11,7 @@ from pathlib import Path
 from keras_vae import __version__, atomic, zoo
 from keras_vae.choice import unknown
 from keras_vae.export.tflite import QUANTIZE
-from keras_vae.export.web_models import describe, write_files
+from keras_vae.web.models import describe, write_files
 
 DECODERS_LIMIT = 2_000_000  # bytes, gzipped, that all decoders of a quantised site may have
 PACKED = {".html", ".css", ".js", ".json", ".svg", ".webmanifest", ".wasm"}  # a .gz beside each

@@ -4,11 +4,11 @@ import keras
 import tensorflow as tf
 
 from keras_vae.choice import copied
-from keras_vae.export import fake_quant
-from keras_vae.export.decoder import leaves
-from keras_vae.export.equalise import equalise
-from keras_vae.export.quantize import calibrated, calibration_codes
-from keras_vae.export.rewrite import copy_weights, rewritten
+from keras_vae.export.graph.layers import copy_weights, leaves
+from keras_vae.export.graph.rewrite import rewritten
+from keras_vae.export.int8 import fake_quant
+from keras_vae.export.int8.calibration import calibrated, calibration_codes
+from keras_vae.export.int8.equalise import equalise
 
 
 def finetune(

@@ -3,7 +3,7 @@
 import re
 
 from keras_vae.choice import unknown
-from keras_vae.export.artefact import operators
+from keras_vae.export.flatbuffer.contents import operators
 from keras_vae.quiet import quiet
 
 SCHEMES = ("float32", "weights", "dynamic", "int8")

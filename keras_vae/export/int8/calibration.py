@@ -4,8 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.distributions import tfd
-from keras_vae.export import decoder, fake_quant
-from keras_vae.export.rewrite import frozen
+from keras_vae.export.graph import decoder
+from keras_vae.export.graph.rewrite import frozen
+from keras_vae.export.int8 import fake_quant
 
 CALIBRATION_CODES = 256  # of each kind
 KINDS = ("prior", "means", "samples")

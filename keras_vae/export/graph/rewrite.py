@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from keras_vae.export.marking import Marking, readers
+from keras_vae.export.graph.layers import copy_weights, readers
 
 PART = 16  # what rounding leaves of a code is rounded again, so many times finer
 
@@ -37,14 +37,14 @@ def frozen(network):
     return lambda x: network.stateless_call(trainable, others, x, training=False)[0]
 
 
-def rewritten(network, kept=None, mark=None):
+def rewritten(network, kept=None, marking=None):
     """A float32 copy of the network with the same weights in the same order.
 
     Args:
         network: functional keras.Model with one input.
         kept: indices of the input's last axis that the copy takes, or None for all.
-        mark: function that makes the layers which are put where int8 kernels read and write, see
-            `marking.Marking`; or None.
+        marking: function (network, inputs, two_parts) -> object that calls the layers of the copy
+            and may put others between them, as `int8.marking.Marking` does; or None.
 
     Returns:
         functional keras.Model.
@@ -61,8 +61,8 @@ def rewritten(network, kept=None, mark=None):
             "Latents can be left out of a decoder whose first layer is Dense; this one starts "
             f"with {type(other).__name__}. Export it with min_rate=None."
         )
-    two_parts = mark is not None and other is None and len(network.input_shape) == 2
-    marking = None if mark is None else Marking(network, inputs, mark, two_parts)
+    two_parts = marking is not None and other is None and len(network.input_shape) == 2
+    marks = None if marking is None else marking(network, inputs, two_parts)
 
     def copy(layer):
         kind = type(layer)
@@ -77,32 +77,19 @@ def rewritten(network, kept=None, mark=None):
             return layer
         if kind is FirstDense:
             made.total, made.kept = layer.kernel.shape[0], kept
-        if marking is not None:
-            marking.split(made)
+        if marks is not None:
+            marks.split(made)
         return made
 
     clone = keras.models.clone_model(
         network,
         input_tensors=inputs,
         clone_function=copy,
-        call_function=marking,
+        call_function=marks,
         recursive=True,
     )
     copy_weights(network, clone)
     return clone
-
-
-def copy_weights(source, target):
-    """Gives the layers of a network the weights of the layers of the same names in another.
-
-    The order of the layers is no guide: what stands beside each other may change places in a copy.
-    """
-    for layer in target.layers:
-        if isinstance(layer, keras.Model):
-            copy_weights(source.get_layer(layer.name), layer)
-        elif layer.weights and source.get_layer(layer.name) is not layer:
-            weights = source.get_layer(layer.name).get_weights()
-            layer.set_weights([np.asarray(weight, "float32") for weight in weights])
 
 
 class FirstDense(layers.Dense):

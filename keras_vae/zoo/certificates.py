@@ -3,7 +3,8 @@
 import tempfile
 from pathlib import Path
 
-from keras_vae import data, entry, export, recipe, zoo
+from keras_vae import data, export, training, zoo
+from keras_vae.zoo import entry, publishing
 
 TEST_IMAGES = 2000
 
@@ -12,7 +13,7 @@ def calibration_images(name):
     """(512, H, W, C) validation images of an entry's data for int8, or None without the data."""
     chosen = entry.told_recipe(zoo.locate(name))
     try:
-        return recipe.calibration_images(recipe.load_data(chosen), chosen)
+        return training.calibration_images(training.load_data(chosen), chosen)
     except FileNotFoundError:
         return None
 
@@ -24,7 +25,7 @@ def held_out_images(name, count=TEST_IMAGES):
         FileNotFoundError: the data is not at hand.
     """
     chosen = entry.told_recipe(zoo.locate(name))
-    test = recipe.load_data(chosen).test
+    test = training.load_data(chosen).test
     return data.pixels(test, chosen.binarize, chosen.seed)[:count]
 
 
@@ -47,5 +48,5 @@ def certify(name):
             path = Path(folder) / f"{Path(name).name}_{quantize or 'float32'}.tflite"
             export.tflite(model, path, quantize, calibration_images=calibration)
             rows[quantize or "float32"] = export.certify(path, model, images)
-    entry.record(zoo.locate(name), "export", rows)
+    publishing.record(zoo.locate(name), "export", rows)
     return rows

@@ -12,7 +12,7 @@ from keras_vae.choice import unknown
 
 def shelf():
     """Path of the shelf: inside an installed package, or `zoo/` of a clone."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     return package / "shelf" if (package / "shelf").is_dir() else package.parent / "zoo"
 
 

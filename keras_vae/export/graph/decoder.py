@@ -1,10 +1,9 @@
 """The graph that is served: z (B, latent_dim) float32 -> (B, H, W, C) pixel means in [0, 1]."""
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.export.rewrite import copy_weights
+from keras_vae.export.graph.layers import in_float32
 
 
 def check(model):
@@ -50,28 +49,6 @@ def concrete(function, *specs):
     owner = tf.Module()
     owner.weights = list(graph.graph.variables)
     return graph, owner
-
-
-def in_float32(network):
-    """The network itself, or its float32 copy where a layer computes in another type."""
-    if all(layer.compute_dtype == "float32" for layer in leaves(network)):
-        return network
-
-    def copy(layer):
-        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
-
-    clone = keras.models.clone_model(network, clone_function=copy, recursive=True)
-    copy_weights(network, clone)
-    return clone
-
-
-def leaves(network):
-    """The layers of a network, those of nested networks among them."""
-    for layer in network.layers:
-        if isinstance(layer, keras.Model):
-            yield from leaves(layer)
-        else:
-            yield layer
 
 
 def decode(model, z, latents=None):

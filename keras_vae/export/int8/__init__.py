@@ -1,0 +1,1 @@
+"""What an int8 file computes, and over which ranges."""

@@ -1,0 +1,1 @@
+"""What an exported file is worth: errors, nats, the best of many."""

@@ -1,0 +1,169 @@
+"""Reads one folder of the shelf: its eight files, how they are checked, and what they give."""
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_vae import models, recipe
+from keras_vae.zoo import card, example_data
+from keras_vae.zoo.listing import locate, metadata
+
+FILES = (
+    "recipe.py",
+    "config.json",
+    "model.weights.h5",
+    "metadata.json",
+    "golden.npz",
+    example_data.FILE,
+    "README.md",
+    "samples.png",
+)
+HASHED = tuple(file for file in FILES if file != "metadata.json")
+LATER = (example_data.FILE,)  # an entry may be older than these, and then does not name them
+UNHASHED = ("recipe.py",)  # in older entries
+
+
+def check(folder):
+    """Raises an error where a file of an entry is missing or is not what was published."""
+    folder = Path(folder)
+    remedy = (
+        f"Reinstall keras_vae (or `git checkout` the folder), or rebuild the entry with "
+        f"`keras-vae train {folder.name} --output DIR`."
+    )
+    published = metadata(folder)
+    files = files_of(published)
+    for file in files:
+        if not (folder / file).is_file():
+            raise FileNotFoundError(f"{str(folder / file)!r} is missing. {remedy}")
+    hashes = published.get("sha256", {})
+    for file in [file for file in HASHED if file in files]:
+        if file in UNHASHED and file not in hashes:
+            continue
+        if sha256(folder / file) != hashes.get(file):
+            raise ValueError(
+                f"{str(folder / file)!r} is not the published file: its SHA-256 differs from the "
+                f"one in metadata.json. {remedy}"
+            )
+    if card.digest(published) not in (folder / "README.md").read_text(encoding="utf-8"):
+        raise ValueError(
+            f"The card {str(folder / 'README.md')!r} disagrees with metadata.json: one of them "
+            f"was changed alone. {remedy}"
+        )
+
+
+def load(name):
+    """A pretrained model, compiled: fit, evaluate, predict, sample and export work at once.
+
+    Args:
+        name: of an entry, or a folder that `keras-vae train` wrote.
+
+    Returns:
+        VAE or Autoencoder.
+
+    Raises:
+        ValueError: no such entry, or a file that is not what was published.
+        FileNotFoundError: the entry lacks a file.
+    """
+    folder = locate(name)
+    check(folder)
+    model = build(folder)
+    model.load_weights(folder / "model.weights.h5")
+    model.compile(keras.optimizers.Adam(1e-3))
+    return model
+
+
+def golden(name):
+    """The codes and the pixels that they must decode to.
+
+    Returns:
+        (8, latent_dim) float32 and (8, H, W, C) float32 in [0, 1].
+    """
+    with np.load(locate(name) / "golden.npz") as arrays:
+        return arrays["z"], arrays["pixels"]
+
+
+def examples(name):
+    """Codes and images of an entry's test data, with their labels: `example_data` lists them.
+
+    Returns:
+        dict of arrays, or None: the entry was published before it had examples.
+    """
+    return example_data.read(locate(name))
+
+
+def files_of(published):
+    """The files that an entry with this metadata has: all, or all but those made since."""
+    return [f for f in FILES if f not in LATER or f in published.get("sha256", {})]
+
+
+def read_config(folder):
+    """config.json: {"builder": name, "arguments": all its arguments, as Python values}."""
+    config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+    return {**config, "arguments": _from_json(config["arguments"])}
+
+
+def build(folder):
+    """The model that config.json describes, with fresh weights."""
+    config = read_config(folder)
+    return models.build(config["builder"], **config["arguments"])
+
+
+def told_recipe(folder):
+    """The recipe of an entry as its metadata.json tells it; nothing of the entry is run.
+
+    What only a training needs (learning rate, averages) has the defaults.
+
+    Returns:
+        recipe.Recipe; its `image_shape` and, for a folder of pictures, its path are those of the
+        entry, the path as it is seen from there.
+
+    Raises:
+        ValueError: metadata.json does not say where the images are from.
+    """
+    folder = Path(folder).resolve()
+    described = metadata(folder)
+    try:
+        told, training = described["data"], described["training"]
+        name = str(told["name"])
+        pictures = told.get("folder")
+        if pictures is None and not re.fullmatch(r"\w+", name):
+            raise ValueError(f"{name!r} is no name of a data set")
+        return recipe.Recipe(
+            name=str(described["name"]),
+            data=name if pictures is None else os.path.normpath(folder / pictures),
+            builder=described["builder"],
+            arguments={**read_config(folder)["arguments"], "image_shape": _shape(told)},
+            epochs=training["epochs"],
+            batch_size=training["batch_size"],
+            seed=training["seed"],
+            binarize=told["binarize"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{str(folder / 'metadata.json')!r} does not tell what the entry was trained on "
+            f"({type(error).__name__}: {error}); publish the entry anew."
+        ) from error
+
+
+def _shape(told):
+    return tuple(int(size) for size in told["image_shape"])
+
+
+def _from_json(arguments):
+    def restore(value):
+        if isinstance(value, dict) and "class_name" in value:
+            return keras.saving.deserialize_keras_object(value)
+        if isinstance(value, dict):
+            return {key: restore(item) for key, item in value.items()}
+        return tuple(value) if isinstance(value, list) else value
+
+    return {key: restore(value) for key, value in arguments.items()}
+
+
+def sha256(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -1,0 +1,168 @@
+"""What `keras-vae train` and `evaluate` do: run a recipe and publish; measure an entry again."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+from keras_vae import atomic, data, image_folder, models, objectives, recipe, training
+from keras_vae.choice import unknown
+from keras_vae.zoo import entry, publishing
+from keras_vae.zoo.listing import info, locate, shelf
+
+PICTURE_EPOCHS = 100  # or as many as give PICTURE_STEPS
+PICTURE_STEPS = 2000  # fewer leave the code without use, however few the pictures are
+PICTURE_WARMUP = 0.2  # of the epochs
+
+
+def choose(
+    what,
+    images,
+    name,
+    image_size=None,
+    latent_dim=None,
+    likelihood=None,
+    epochs=None,
+    *,
+    batch_size=None,
+    learning_rate=None,
+    beta=None,
+):
+    """The recipe of an entry, of a file, or of a builder on one's own pictures.
+
+    Args:
+        what: name of an entry, path of a recipe.py, or key of `models.BUILDERS`.
+        images: folder of pictures, for a builder; else None.
+        name: of the entry that is written.
+        image_size: pictures are resized to (image_size, image_size).
+        latent_dim: size of the code, instead of the recipe's.
+        likelihood: of a builder on pictures; "normal" by default.
+        epochs, batch_size, learning_rate: instead of the recipe's.
+        beta: weight of the rate in a VAE's ELBO, instead of the recipe's.
+
+    Returns:
+        (Recipe, Path of the file that defines it or None).
+
+    Raises:
+        ValueError: not an entry, nor a file, nor a builder with images; or beta without an ELBO.
+    """
+    changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    changes = {key: value for key, value in changes.items() if value is not None}
+    if what in models.BUILDERS:
+        if images is None:
+            raise ValueError(f"The builder {what!r} needs pictures: --images FOLDER.")
+        chosen = _of_pictures(what, images, name, image_size, latent_dim, likelihood, changes)
+        return _with_beta(chosen, beta), None
+    if images is not None:
+        raise ValueError(
+            f"--images is for a builder, one of {list(models.BUILDERS)}, not {what!r}."
+        )
+    if what.endswith(".py") or os.path.sep in what:
+        path = Path(what)
+        path = path / "recipe.py" if path.is_dir() else path
+    else:
+        path = shelf() / what / "recipe.py"
+        if not path.is_file():
+            known = sorted(p.parent.name for p in shelf().glob("*/recipe.py"))
+            raise unknown("model", what, [*known, *models.BUILDERS], ", or give a recipe.py")
+    chosen = recipe.load(path)
+    if latent_dim is not None:
+        changes["arguments"] = {**chosen.arguments, "latent_dim": latent_dim}
+    if not changes and beta is None:
+        return chosen, path
+    changes |= {"expected": {}, "tolerance": {}}  # they are of the recipe as it is
+    return _with_beta(dataclasses.replace(chosen, **changes), beta), None
+
+
+def _with_beta(chosen, beta):
+    """A recipe whose ELBO weighs the rate by beta, unless that is None."""
+    if beta is None:
+        return chosen
+    arguments = models.bind(chosen.builder, {"image_shape": None, **chosen.arguments})
+    if "objective" not in arguments:
+        raise ValueError(f"beta weighs the rate of a VAE; {chosen.builder!r} has none.")
+    objective = objectives.get(arguments["objective"])
+    if not isinstance(objective, objectives.ELBO):
+        raise ValueError(f"beta is of the ELBO; the objective is {type(objective).__name__}.")
+    objective = objectives.ELBO(beta, objective.free_nats)
+    return dataclasses.replace(chosen, arguments={**chosen.arguments, "objective": objective})
+
+
+def _of_pictures(builder, images, name, image_size, latent_dim, likelihood, changes):
+    arguments = {"likelihood": likelihood or "normal", "latent_dim": latent_dim or 32}
+    if builder.startswith("conv"):
+        arguments["filters"] = (32, 64, 128)
+    if image_size is not None:
+        channels = image_folder.load(images).image_shape[2]
+        arguments["image_shape"] = (image_size, image_size, channels)
+    settings = {"importance_samples": 100, **_length(image_folder.count(images), changes)}
+    if builder.endswith("vae"):
+        settings["warmup_epochs"] = settings["epochs"] * PICTURE_WARMUP
+    folder = str(Path(images).absolute())
+    return recipe.Recipe(name=name, data=folder, builder=builder, arguments=arguments, **settings)
+
+
+def _length(pictures, changes):
+    """Epochs and batch size for a number of pictures, of which four fifths are trained on."""
+    images = max(1, pictures - 2 * (pictures // 10))
+    fitting = 16 if images < 256 else 32 if images < 1024 else 64
+    batch_size = changes.get("batch_size", fitting)
+    epochs = max(PICTURE_EPOCHS, -(-PICTURE_STEPS // -(-images // batch_size)))
+    return {"epochs": epochs, "batch_size": batch_size, **changes}
+
+
+def train(chosen, folder, recipe_file=None, verbose="auto"):
+    """Runs a recipe and publishes the result into a folder.
+
+    Checkpoints lie beside the folder until the entry is whole; the same call after an
+    interruption goes on from them. A run that misses the numbers of its recipe is published where
+    there is no entry yet (`recipe.misses` tells), and never in the place of one.
+
+    Args:
+        chosen: Recipe.
+        folder: of the entry.
+        recipe_file: that the recipe came from, copied into the entry; or None.
+        verbose: as in Keras.
+
+    Returns:
+        dict of metadata.json.
+
+    Raises:
+        FileExistsError: the folder holds something else than an entry.
+        ValueError: the run misses its numbers, and the folder holds an entry, which stays.
+    """
+    folder = Path(folder)
+    checkpoints = folder.with_name(f".{folder.name}.checkpoints")
+    for path in (folder, checkpoints):
+        atomic.repair(path)
+    publishing.check_target(folder)
+    run = training.run(chosen, checkpoints, verbose)
+    misses = chosen.misses(run.numbers)
+    if misses and (folder / "metadata.json").is_file():
+        raise ValueError(
+            f"The run misses its numbers: {'; '.join(misses)}. The entry in {str(folder)!r} stays "
+            f"as it was; the run's checkpoints are in {str(checkpoints)!r}. Give another folder to "
+            "keep this run, or remove the checkpoints to train anew."
+        )
+    publishing.publish(run, folder, recipe_file)
+    atomic.remove(checkpoints)
+    return info(folder)
+
+
+def evaluate(name, importance_samples=100, count=None, progress=True):
+    """Measures an entry again on the test images of its recipe.
+
+    Args:
+        name: of an entry, or a folder of one.
+        importance_samples: draws of z per image.
+        count: only the first test images, or None for all.
+        progress: show a progress bar.
+
+    Returns:
+        dict of `evaluate.report`.
+    """
+    model, chosen = entry.load(name), entry.told_recipe(locate(name))
+    images = training.load_data(chosen)
+    if count is not None:
+        images = dataclasses.replace(images, test=data.Split("test", images.test.images[:count]))
+    chosen = dataclasses.replace(chosen, importance_samples=importance_samples)
+    return training.measure(model, images, chosen, progress)

@@ -1,0 +1,66 @@
+"""The rooms of the library: each uses only those above it, and no import runs back up."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "keras_vae"
+# In the order in which they build on each other; a folder is one room.
+LIBRARY = """
+    choice collapse atomic quiet averaging terminal pipeline networks verb
+    data image_folder distributions objectives checkpoints plot models callbacks
+    evaluate recipe export training zoo pictures web demo picture_verbs cli
+""".split()
+EXPORT = (
+    "artefact output_file flatbuffer graph runtime int8 proof saved_model tflite c_array".split()
+)
+MODELS = "checks watch image_model autoencoder vae builders".split()
+ZOO = "listing example_data card entry publishing certificates runs".split()
+WEB = "server models site".split()
+FOLDERS = {"": LIBRARY, "export": EXPORT, "models": MODELS, "zoo": ZOO, "web": WEB}
+
+
+def modules(folder):
+    """(room of the folder, names of the modules that it imports) for each file below it."""
+    for path in sorted((PACKAGE / folder).rglob("*.py")):
+        inside = path.relative_to(PACKAGE / folder)
+        if inside != Path("__init__.py"):
+            yield inside.parts[0].removesuffix(".py"), list(_imports(path))
+
+
+def _imports(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "keras_vae":
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name.startswith("keras_vae."))
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_import_runs_back_up(folder):
+    order = FOLDERS[folder]
+    below = ("keras_vae", folder) if folder else ("keras_vae",)
+    upward, found = [], set()
+    for room, imported in modules(folder):
+        found.add(room)
+        for name in imported:
+            parts = tuple(name.split("."))
+            target = parts[len(below)] if parts[: len(below)] == below != parts else None
+            if target in order and order.index(target) > order.index(room):
+                upward.append(f"{room} imports {name}")
+    assert not upward
+    assert found == set(order), "a room of which the order says nothing"
+
+
+def test_reading_an_entry_needs_no_exporter():
+    program = (
+        "import sys; from keras_vae import zoo; zoo.load('dense_vae_digits');"
+        "print([name for name in sys.modules if name.startswith(tuple(sys.argv[1:]))])"
+    )
+    heavy = ("keras_vae.export", "keras_vae.web", "litert_quantizer", "ai_edge_litert")
+    words = [sys.executable, "-c", program, *heavy]
+    said = subprocess.run(words, capture_output=True, text=True)
+    assert said.stdout.strip() == "[]", said.stderr
