@@ -44,7 +44,7 @@ class BetaWarmup(keras.callbacks.Callback):
         self.model.objective.warmup.assign(weight)
 
     def on_train_begin(self, logs=None):
-        if not hasattr(self.model, "objective"):
+        if self.model.objective is None:
             raise ValueError(f"BetaWarmup is for a VAE; {type(self.model).__name__} has no rate.")
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -63,8 +63,8 @@ class BetaWarmup(keras.callbacks.Callback):
 class SampleGrid(keras.callbacks.Callback):
     """Writes a grid of images to TensorBoard at the end of epochs.
 
-    A VAE shows draws from its prior, always from the same codes; with `images` given (and for an
-    autoencoder, which has no prior) also reconstructions below their originals.
+    Draws from the prior, always from the same codes; with `images` given (an autoencoder whose
+    prior is not fitted yet needs them) also reconstructions below their originals.
 
     Args:
         log_dir: folder for the TensorBoard events.
@@ -82,9 +82,10 @@ class SampleGrid(keras.callbacks.Callback):
         self.count, self.every, self.seed = count, every, seed
 
     def on_train_begin(self, logs=None):
-        if self.images is None and not hasattr(self.model, "sample"):
+        if self.images is None and not self.model.can_sample:
             raise ValueError(
-                f"SampleGrid needs images= for {type(self.model).__name__}: it has no prior."
+                f"SampleGrid needs images= for {type(self.model).__name__}: its prior was not "
+                "fitted yet."
             )
         self.writer = tf.summary.create_file_writer(self.log_dir)
 
@@ -92,7 +93,7 @@ class SampleGrid(keras.callbacks.Callback):
         if (epoch + 1) % self.every:
             return
         with self.writer.as_default(step=epoch + 1):
-            if hasattr(self.model, "sample"):
+            if self.model.can_sample:
                 self._write("samples", plot.grid(self.model.sample(self.count, seed=self.seed)))
             if self.images is not None:
                 images = np.asarray(self.images, "float32")[: self.count]

@@ -37,7 +37,8 @@ def copied(family):
         family: an instance of Likelihood, Posterior, Prior or Objective.
     """
     copy = type(family).from_config(family.get_config())
-    if getattr(family, "latent_dim", None) is not None:
+    if getattr(family, "latent_dim", None) is not None:  # a prior
+        copy.look_at(*family.beside())
         copy.build_for(family.latent_dim)
     if getattr(family, "weights", None):
         copy.set_weights(family.get_weights())

@@ -56,7 +56,7 @@ def list_(as_json: Json = False):
             _cell(entry["numbers"], "elbo_nats", ".2f"),
             _cell(entry["numbers"], "mse", ".5f"),
             f"{entry['parameters']:,}",
-            str(entry["latent_dim"]),
+            str(entry["latent_dim"] or ""),
             entry["data"]["name"],
         ]
         for entry in entries

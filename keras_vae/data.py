@@ -106,7 +106,7 @@ def pixels(split, binarize=None, seed=0):
     return (uniform * 255.0 < split.images).astype("float32")
 
 
-def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None):
+def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None, labels=False):
     """A tf.data pipeline over a split, see `pipeline.batches`.
 
     Args:
@@ -116,23 +116,31 @@ def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None):
         seed: of the order and of the binarisation.
         binarize: None, or "dynamic": a fresh Bernoulli draw of each training pixel each epoch
             (Burda et al., arXiv 1509.00519); validation and test are drawn once, from the seed.
+        labels: with their labels, for a model with `takes_labels`.
 
     Returns:
-        tf.data.Dataset of (B, H, W, C) float32 in [0, 1].
+        tf.data.Dataset of (B, H, W, C) float32 in [0, 1], or of pairs of them and (B,) int32.
+
+    Raises:
+        ValueError: an unknown `binarize`, or labels that the split does not have.
     """
     _check_binarize(binarize)
+    if labels and split.labels is None:
+        raise ValueError(f"The {split.name} images have no labels; a model of labels needs them.")
     fresh = binarize == "dynamic" and split.name == "train"
     images = split.images
     if binarize == "dynamic" and not fresh:
         images = (pixels(split, binarize, seed) * 255).astype("uint8")
 
     def finish(batch, key):
+        batch, *rest = batch if labels else (batch,)
         batch = tf.cast(batch, tf.float32) / 255.0
         if fresh:
             batch = tf.cast(tf.random.stateless_uniform(tf.shape(batch), key) < batch, tf.float32)
-        return batch
+        return (batch, *rest) if labels else batch
 
-    return pipeline.batches((images,), batch_size, shuffle=shuffle, seed=seed, finish=finish)
+    arrays = (images, np.asarray(split.labels, "int32")) if labels else (images,)
+    return pipeline.batches(arrays, batch_size, shuffle=shuffle, seed=seed, finish=finish)
 
 
 def _checked_shape(image_shape):

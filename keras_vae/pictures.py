@@ -16,7 +16,7 @@ def generate(name, output, count=64, seed=None, scale=None, columns=None):
     """Draws from the prior, as one picture.
 
     Args:
-        name: of an entry of a VAE.
+        name: of an entry, or a folder of one.
         output: PNG file.
         count: number of images.
         seed: integer for the same images again, or None.
@@ -24,7 +24,7 @@ def generate(name, output, count=64, seed=None, scale=None, columns=None):
         columns: images in a row; None: as square as it gets.
 
     Raises:
-        ValueError: an autoencoder, which has no prior, or another file than a PNG.
+        ValueError: a prior that was never fitted, or another file than a PNG.
         FileNotFoundError: no folder to write into.
     """
     _check(output)
@@ -41,7 +41,7 @@ def generate_each(name, folder, count=64, seed=None, scale=1):
         folder: is made, or replaced where it holds nothing but such files.
 
     Raises:
-        ValueError: an autoencoder.
+        ValueError: a prior that was never fitted.
         FileExistsError: the folder holds other files, or is a file.
     """
     folder = Path(folder).absolute()
@@ -68,8 +68,7 @@ def interpolate(name, output, count=10, rows=8, seed=None, scale=None):
     """
     _check(output)
     model = _load_generative(name)
-    stateless = None if seed is None else tf.constant([0, seed], tf.int32)
-    ends = np.asarray(model.prior.sample(2 * rows, seed=stateless))
+    ends = model.draw_codes(2 * rows, seed)
     images = model.decode(codes_between(model, ends[:rows], ends[rows:], count))
     _write(model, images, output, scale, count)
     return {"file": str(output), "count": count, "rows": rows, "seed": seed}
@@ -122,24 +121,19 @@ def reconstruct(name, files, output, invert=False, columns=10, scale=None):
 
 
 def codes_between(model, start, end, count):
-    """(N, D) and (N, D) codes -> (N * count, D), way after way; a VAE's prior says where they go.
-
-    A model without a prior goes straight.
-    """
+    """(N, D) and (N, D) codes -> (N * count, D), way after way; the prior says where they go."""
     start, end = (np.repeat(np.asarray(code, "float32"), count, axis=0) for code in (start, end))
     position = np.tile(np.linspace(0, 1, count, dtype="float32"), len(start) // count)[:, None]
-    if not hasattr(model, "prior"):
-        return start + position * (end - start)
     tensors = (tf.constant(array) for array in (start, end, position))
     return np.asarray(model.prior_family.between(*tensors))
 
 
 def _load_generative(name):
     model = zoo.load(name)
-    if not hasattr(model, "prior"):
+    if not model.can_sample:
         raise ValueError(
-            f"{str(name)!r} is an autoencoder: it has no prior to draw from. Use a VAE, or "
-            "`reconstruct` and `interpolate --from --to`, which start from pictures."
+            f"The prior of {str(name)!r} was never fitted: there is nothing to draw from. Train it "
+            "anew, or use `reconstruct` and `interpolate --from --to`, which start from pictures."
         )
     return model
 

@@ -16,8 +16,8 @@ def batches(arrays, batch_size, *, shuffle=False, seed=None, finish=None):
         shuffle: True for a new order each epoch; "batch" keeps the rows in their batch and shuffles
             them there, as Keras does.
         seed: of the order; None takes it from `keras.utils.set_random_seed`.
-        finish: function (batch of the one array, (2,) int64 key) -> batch, or None. Each batch of
-            each epoch gets a key of its own.
+        finish: function (batch, (2,) int64 key) -> batch, or None. Each batch of each epoch gets a
+            key of its own.
 
     Returns:
         tf.data.Dataset of one tensor, or of a tuple of them.

@@ -74,9 +74,14 @@ def run(recipe, checkpoints=None, verbose="auto"):
             shuffle=True,
             seed=recipe.seed,
             binarize=recipe.binarize,
+            labels=model.takes_labels,
         ),
         validation_data=data.batches(
-            images.validation, 500, seed=recipe.seed, binarize=recipe.binarize
+            images.validation,
+            500,
+            seed=recipe.seed,
+            binarize=recipe.binarize,
+            labels=model.takes_labels,
         ),
         epochs=recipe.epochs,
         initial_epoch=done,
@@ -87,6 +92,7 @@ def run(recipe, checkpoints=None, verbose="auto"):
     trained.set_weights(model.get_weights())
     trained.compile(keras.optimizers.Adam(recipe.learning_rate))
     seconds = states.seconds + _make_quantization_aware(trained, images, recipe, verbose)
+    trained.complete(data.pixels(images.train, recipe.binarize, recipe.seed))
     numbers = measure(trained, images, recipe, progress=verbose != 0)
     return Run(recipe, arguments, trained, images, numbers, seconds)
 
@@ -100,8 +106,15 @@ def calibration_images(images, recipe):
 def measure(model, images, recipe, progress=True):
     """`evaluate.report` on the test images of a recipe; for an autoencoder also PCA's error."""
     test = data.pixels(images.test, recipe.binarize, recipe.seed)
-    numbers = evaluate.report(model, test, recipe.importance_samples, recipe.seed, progress)
-    if not hasattr(model, "prior"):
+    numbers = evaluate.report(
+        model,
+        test,
+        recipe.importance_samples,
+        recipe.seed,
+        progress,
+        labels=images.test.labels if model.takes_labels else None,
+    )
+    if isinstance(model, models.Autoencoder):
         train = data.pixels(images.train, recipe.binarize, recipe.seed)
         components = min(model.latent_dim, len(train), test[0].size)  # PCA can have no more
         numbers["pca_mse"] = evaluate.pca_mse(train, test, components)

@@ -111,8 +111,8 @@ def test_a_draw_between_draws_is_a_draw():
 
 
 class Shifted(priors.StandardNormal):
-    def from_normal(self, normal):
-        return 2.0 + normal
+    def from_noise(self, noise):
+        return 2.0 + noise
 
 
 def test_generate_draws_from_the_models_own_prior(tmp_path):

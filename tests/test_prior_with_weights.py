@@ -27,8 +27,8 @@ class LearnedNormal(priors.Prior):
     def distribution(self):
         return tfd.Independent(tfd.Normal(self.loc + 0.0, tf.exp(self.log_scale)), 1)
 
-    def from_normal(self, normal):
-        return self.loc + tf.exp(self.log_scale) * normal
+    def from_noise(self, noise):
+        return self.loc + tf.exp(self.log_scale) * noise
 
 
 def vae(prior, **arguments):
@@ -139,7 +139,7 @@ def test_every_signature_leaves(fitted, images, tmp_path, quantize, min_rate):
     written = export.tflite(fitted, path, quantize, signatures=signatures, **options)
     seed = np.array([5], "int32")
     drawn = open_file(path.read_bytes(), "interpreter")("generate", seed=seed)["images"]
-    z = fitted.prior_family.from_normal(normal(tf.constant(seed), LATENTS)).numpy()
+    z = fitted.prior_family.from_noise(normal(tf.constant(seed), LATENTS)).numpy()
     if written.latents is not None:
         z *= np.isin(np.arange(LATENTS), written.latents)
     error = np.abs(drawn - fitted.decode(z)).max()
@@ -151,7 +151,7 @@ def test_generate_alone(fitted, tmp_path):
     assert export.tflite(fitted, path, signatures=("generate",)).signatures == ("generate",)
     seed = np.array([5], "int32")
     drawn = open_file(path.read_bytes(), "interpreter")("generate", seed=seed)["images"]
-    z = fitted.prior_family.from_normal(normal(tf.constant(seed), LATENTS))
+    z = fitted.prior_family.from_noise(normal(tf.constant(seed), LATENTS))
     np.testing.assert_allclose(drawn, fitted.decode(z), atol=1e-5)
 
 

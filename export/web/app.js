@@ -144,7 +144,7 @@ function surprise() {
   const random = "A new picture: its code was drawn at random.";
   if (model.draws) return show(Float32Array.from(choice(model.draws)), "", random);
   if (model.prior === "standard_normal") return show(normal(model.latent_dim), "", random);
-  // An autoencoder has no prior: somewhere between two real codes.
+  // A prior that was never fitted: somewhere between two real codes.
   const [from, to] = [choice(model.examples), choice(model.examples)].map(({ z }) => Float32Array.from(z));
   const told = `A code between those of two ${model.codes_of === "test" ? "test images" : "draws"}.`;
   return show(between(from, to, Math.random(), false), "", told);
@@ -189,10 +189,10 @@ async function run() {
   await keepOffline((await started).runtime);
 }
 
-/** The model that a visitor sees first: of those with a prior, the first with the largest images. */
+/** The model that a visitor sees first: of those with a likelihood, one of the largest images. */
 function first(models) {
   const pixels = ({ image_shape: [height, width] }) => height * width;
-  const rank = (model) => [model.prior ? 1 : 0, pixels(model)];
+  const rank = (model) => ["nll_nats" in model.numbers ? 1 : 0, pixels(model)];
   return models.reduce((a, b) => (above(rank(b), rank(a)) ? b : a));
 }
 

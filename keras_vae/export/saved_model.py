@@ -20,7 +20,7 @@ def saved_model(model, folder):
         encode(images=(B, H, W, C) in [0, 1]) -> {"z": (B, latent_dim)}
         decode(z=(B, latent_dim)) -> {"images": (B, H, W, C) pixel means in [0, 1]}
         reconstruct(images=(B, H, W, C)) -> {"images": (B, H, W, C)}
-        sample(count=() int32, seed=() int32) -> {"images": (count, H, W, C)}   (a VAE's only)
+        sample(count=() int32, seed=() int32) -> {"images": (count, H, W, C)}, once there is a prior
 
     `sample` gives the images of `model.sample(count, seed=seed)`. It decodes them at once, so ask
     for large numbers in parts.
@@ -55,7 +55,7 @@ def _module(model):
         "decode": (lambda z: {"images": decode(z)}, z),
         "reconstruct": (lambda images: {"images": decode(encode(images))}, images),
     }
-    if hasattr(model, "prior"):
+    if model.can_sample:
 
         def sample(count, seed):
             key = tf.stack([tf.zeros_like(seed), seed])  # as in VAE.sample

@@ -2,12 +2,16 @@
 
 from keras_vae.models.autoencoder import Autoencoder
 from keras_vae.models.builders import BUILDERS, bind, build, conv_ae, conv_vae, dense_ae, dense_vae
+from keras_vae.models.code_model import CodeModel
+from keras_vae.models.image_model import ImageModel
 from keras_vae.models.vae import VAE
 
 __all__ = [
     "BUILDERS",
     "VAE",
     "Autoencoder",
+    "CodeModel",
+    "ImageModel",
     "bind",
     "build",
     "conv_ae",

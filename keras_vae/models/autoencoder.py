@@ -1,29 +1,41 @@
-"""The autoencoder: a code per image, and a decoder that is there to train the encoder."""
+"""The autoencoder: a code and its reconstruction; the decoder is there to train the encoder."""
 
 import keras
 import tensorflow as tf
 
-from keras_vae.models.image_model import ImageModel
+from keras_vae.models.code_model import CodeModel
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
-class Autoencoder(ImageModel):
-    """Learns a code from which an image can be rebuilt (Hinton & Salakhutdinov 2006).
+class Autoencoder(CodeModel):
+    """Autoencoder whose distortion is -log p(x | z) at the code.
 
-    The loss is the distortion -log p(x | z) at the code z of x. Trackers: `loss` and `distortion`
+    With the default likelihood, a normal of scale 1, that is half the squared error plus a
+    constant, so least squares is what is minimised. Trackers: `loss` and its twin `distortion`
     in nats per image, `mse` of the reconstruction per pixel and channel.
+
+    The prior takes no part in the training. `fit_prior(images)` fits it to the codes of a trained
+    model, and `sample` draws from it then.
 
     Args:
         encoder: functional keras.Model, (B, H, W, C) -> (B, latent_dim).
         decoder: functional keras.Model, (B, latent_dim) -> (B, H, W, R) raw parameters.
         likelihood: name in `likelihoods.FAMILIES`, or a Likelihood.
+        prior: name in `priors.FAMILIES`, or a Prior.
     """
 
     tracked = ("loss", "distortion", "mse")
+    purpose = (
+        "An autoencoder: it learns a code, and the decoder was there to train the encoder. Its "
+        "prior is a distribution fitted to the codes of training images afterwards; the samples "
+        "below show what that lacks."
+    )
+    samples_are = "decoded draws of a prior fitted to the codes"
 
-    def __init__(self, encoder, decoder, *, likelihood="normal", **kwargs):
-        super().__init__(encoder, decoder, likelihood=likelihood, **kwargs)
+    def __init__(self, encoder, decoder, *, likelihood="normal", prior="full_normal", **kwargs):
+        super().__init__(encoder, decoder, likelihood=likelihood, prior=prior, **kwargs)
         self.finish(self.latent_dim, "an autoencoder")
+        self.prior_family.trainable = False
 
     def code(self, parameters):
         return tf.cast(parameters, tf.float32)
@@ -33,3 +45,28 @@ class Autoencoder(ImageModel):
         distortion = -self.likelihood_family.distribution(raw).log_prob(y)
         mse = tf.reduce_mean(tf.square(y - self.likelihood_family.mean(raw)), axis=[1, 2, 3])
         return {"loss": distortion, "distortion": distortion, "mse": mse}
+
+    @property
+    def can_sample(self):
+        return self.prior_family.ready
+
+    def draw_codes(self, count, seed=None):
+        if not self.can_sample:
+            raise ValueError(
+                "The prior of this Autoencoder was not fitted yet: call "
+                "model.fit_prior(images) with images that it was trained on, then draw."
+            )
+        return super().draw_codes(count, seed)
+
+    def complete(self, images):
+        self.fit_prior(images)
+
+    def numbers(self, images, importance_samples=100, seed=0, progress=True):
+        """As `CodeModel.numbers`, and the distortion at the codes."""
+        told, total = super().numbers(images), 0.0
+        codes = self.encode(images)
+        for start in range(0, len(images), 256):
+            part = slice(start, start + 256)
+            distribution = self.likelihood(codes[part])
+            total -= float(tf.reduce_sum(distribution.log_prob(images[part])))
+        return {"distortion_nats": total / len(images), **told}

@@ -20,6 +20,7 @@ def dense_ae(
     hidden_units=(500, 500),
     activation="relu",
     likelihood="normal",
+    prior="full_normal",
 ):
     """Fully connected autoencoder.
 
@@ -28,13 +29,13 @@ def dense_ae(
         latent_dim: size of the code.
         hidden_units: width of each hidden layer, from the image to the code.
         activation: of the hidden layers, a name of Keras or "gated".
-        likelihood: see `Autoencoder`.
+        likelihood, prior: see `Autoencoder`.
 
     Returns:
         Autoencoder, not compiled.
     """
     layers = {"hidden_units": hidden_units, "activation": activation}
-    return _autoencoder("dense", image_shape, latent_dim, layers, {}, likelihood)
+    return _autoencoder("dense", image_shape, latent_dim, layers, {}, likelihood, prior)
 
 
 def conv_ae(
@@ -48,6 +49,7 @@ def conv_ae(
     activation="relu",
     head_filters=0,
     likelihood="normal",
+    prior="full_normal",
 ):
     """Convolutional autoencoder.
 
@@ -56,7 +58,7 @@ def conv_ae(
         latent_dim: size of the code.
         filters, kernel_size, residual_blocks, hidden_units, activation, head_filters: see
             `networks.conv_encoder` and `networks.conv_decoder`.
-        likelihood: see `Autoencoder`.
+        likelihood, prior: see `Autoencoder`.
 
     Returns:
         Autoencoder, not compiled.
@@ -69,7 +71,7 @@ def conv_ae(
         "activation": activation,
     }
     head = {"head_filters": head_filters}
-    return _autoencoder("conv", image_shape, latent_dim, layers, head, likelihood)
+    return _autoencoder("conv", image_shape, latent_dim, layers, head, likelihood, prior)
 
 
 def dense_vae(
@@ -181,10 +183,10 @@ def bind(builder, arguments):
     return {name: arguments.get(name, parameter.default) for name, parameter in parameters.items()}
 
 
-def _autoencoder(kind, image_shape, latent_dim, layers, head, likelihood):
+def _autoencoder(kind, image_shape, latent_dim, layers, head, likelihood, prior):
     likelihood = likelihoods.get(likelihood)
     pair = _networks(kind, image_shape, latent_dim, 1, likelihood, layers, head)
-    return Autoencoder(*pair, likelihood=likelihood)
+    return Autoencoder(*pair, likelihood=likelihood, prior=prior)
 
 
 def _vae(kind, image_shape, latent_dim, layers, head, likelihood, families):

@@ -10,7 +10,7 @@ BAD_BATCH = "A batch of the data holds values that are NaN, infinite or out of r
 ONE_LINE = "dataset.map(lambda image, *rest: (tf.cast(image, tf.float32) / 255.0, *rest))"
 
 
-def prepare_inputs(x, y, image_shape, likelihood):
+def prepare_inputs(x, y, image_shape, likelihood, labels=False):
     """Checks the data of fit or evaluate; arrays also get their channel axis.
 
     Args:
@@ -21,6 +21,7 @@ def prepare_inputs(x, y, image_shape, likelihood):
             the likelihood.
         image_shape: (H, W, C) of the model.
         likelihood: Likelihood of the model.
+        labels: whether y may be integer labels, (N,).
 
     Returns:
         x and y, arrays and tensors as float32 NumPy arrays (N, H, W, C).
@@ -40,14 +41,16 @@ def prepare_inputs(x, y, image_shape, likelihood):
     x = np.asarray(as_images(x, image_shape, "x"))
     if not len(x):
         raise ValueError("x holds no images.")
-    if y is None:
+    labels = labels and y is not None and is_label(tf.convert_to_tensor(y))
+    if not labels and y is not None:
+        _check_encodable(x, likelihood, "x")
+        y = np.asarray(as_images(y, image_shape, "y"))
+    if y is not None and len(y) != len(x):
+        raise ValueError(f"x holds {len(x)} images and y {len(y)}; they must be pairs.")
+    if y is None or labels:
         _check_finite(x, "x")
         likelihood.check(x)
-        return x, None
-    _check_encodable(x, likelihood, "x")
-    y = np.asarray(as_images(y, image_shape, "y"))
-    if len(y) != len(x):
-        raise ValueError(f"x holds {len(x)} images and y {len(y)}; they must be pairs.")
+        return x, y if y is None else np.asarray(y)
     _check_finite(y, "y")
     likelihood.check(y)
     return x, y

@@ -12,76 +12,100 @@ _OWNED_BY_THE_MODEL = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
 
 class ImageModel(keras.Model):
-    """An encoder, a decoder and a likelihood, trained on per-image terms in nats.
+    """A density or a reconstruction of images, trained on per-image terms in nats.
 
-    A subclass gives `terms` (what is minimised and what is tracked), `code` (what the encoder's
-    output means) and the names in `tracked`.
+    A subclass gives `terms` (what is minimised and what is tracked) and the names in `tracked`. It
+    answers for itself where others would have to know its kind: by `sample`, `numbers`,
+    `golden_inputs` and `golden_outputs`, `complete`, and the attributes below.
 
     Args:
-        encoder: functional keras.Model, (B, H, W, C) -> (B, P) raw parameters.
-        decoder: functional keras.Model, (B, latent_dim) -> (B, H, W, R) raw parameters.
-        likelihood: name in `likelihoods.FAMILIES`, or a Likelihood.
+        image_shape: (H, W, C).
+        likelihood: name in `likelihoods.FAMILIES`, or a Likelihood: p(x) or a part of it. Its
+            support is what images are checked against.
+
+    Attributes:
+        tracked: names of the terms that `fit` shows; "loss" is minimised.
+        purpose: what the card says that the model is for, Markdown.
+        samples_are: what the card calls its samples.
+        takes_labels: whether `fit` and `evaluate` hand integer labels on to `terms`.
+        latent_dim, decoder, objective: None where a model has no code, no decoder, no choice.
+        golden_names: of what goes in and of what must come out.
     """
 
-    tracked = ("loss", "distortion")
+    tracked = ("loss",)
+    purpose = "A density model of images."
+    samples_are = "samples"
+    takes_labels = False
+    latent_dim = decoder = objective = None
+    golden_names = ("images", "log_prob_nats")
 
-    def __init__(self, encoder, decoder, *, likelihood, **kwargs):
+    def __init__(self, image_shape, *, likelihood, **kwargs):
         super().__init__(**kwargs)
-        self.image_shape = _static_shape(encoder, "input_shape", "encoder", 3)
-        (self.latent_dim,) = _static_shape(decoder, "input_shape", "decoder", 1)
+        self.image_shape = tuple(int(size) for size in image_shape)
         self.likelihood_family = likelihoods.get(likelihood)
-        raw = _static_shape(decoder, "output_shape", "decoder", 3)
-        channels = self.image_shape[2] * self.likelihood_family.parameters_per_channel
-        if raw != (*self.image_shape[:2], channels):
-            raise ValueError(
-                f"The decoder gives {raw} for images of {self.image_shape}; the "
-                f"{type(self.likelihood_family).__name__} likelihood needs "
-                f"{(*self.image_shape[:2], channels)}."
-            )
-        self.encoder, self.decoder = encoder, decoder
         self.trackers = [keras.metrics.Mean(name=name) for name in self.tracked]
 
     def build(self, input_shape):
         self.built = True
 
-    def finish(self, outputs, reader):
-        """Closes the constructor: from here on the model is built and its weights are fixed.
-
-        Raises:
-            ValueError: the encoder does not give the `outputs` numbers that `reader` needs.
-        """
-        (given,) = _static_shape(self.encoder, "output_shape", "encoder", 1)
-        if given != outputs:
-            raise ValueError(
-                f"The encoder gives {given} numbers for an image; {reader} over a code of "
-                f"{self.latent_dim} needs {outputs}."
-            )
-        # Closures and not methods: TensorFlow counts traces for each function, not each model.
-        image, code = (None, *self.image_shape), (None, self.latent_dim)
-        encode = lambda images: self.code(self.encoder(images, training=False))
-        decode = lambda z: self.likelihood_family.mean(self.decoder(z, training=False))
-        self._encode_graph = tf.function(encode, [tf.TensorSpec(image)])
-        self._decode_graph = tf.function(decode, [tf.TensorSpec(code)])
-        self.build((None, *self.image_shape))
-
     # ---- what a subclass says -------------------------------------------------------------------
-
-    def code(self, parameters):
-        """(B, P) raw encoder output -> (B, latent_dim)."""
-        raise NotImplementedError
 
     def terms(self, x, y, training):
         """Per-image terms.
 
         Args:
-            x: (B, H, W, C) float32, what the encoder sees.
+            x: (B, H, W, C) float32, what the networks see.
             y: (B, H, W, C) float32 in the support of the likelihood, what is to be explained.
             training: bool.
+
+        A model with `takes_labels` has terms(x, y, labels, training), labels (B,) integers.
 
         Returns:
             dict of (B,) float32, a key for each name in `tracked`; "loss" is minimised.
         """
         raise NotImplementedError
+
+    def sample(self, count, seed=None):
+        """(count, H, W, C) float32 images; the same ones for the same integer seed."""
+        raise NotImplementedError
+
+    def log_prob(self, images):
+        """(N, H, W, C) images -> (N,) log p(x) in nats, of models that know it exactly."""
+        raise NotImplementedError(f"{type(self).__name__} does not know its likelihood exactly.")
+
+    def numbers(self, images, importance_samples=100, seed=0, progress=True):
+        """What `evaluate.report` says of the model; here, of an exact likelihood.
+
+        Args:
+            images: (N, H, W, C) float32 in the support of the likelihood.
+            importance_samples, seed, progress: see `evaluate.report`.
+
+        Returns:
+            dict whose keys end in their units.
+        """
+        nll = -float(np.mean(self.log_prob(images), dtype="float64"))
+        return {"nll_nats": nll, "bits_per_dim": self.bits_per_dim(nll), "images": len(images)}
+
+    def bits_per_dim(self, nll):
+        """Nats per image -> bits per pixel and channel, of 8-bit levels for a density on [0, 1]."""
+        bits = nll / (np.prod(self.image_shape) * np.log(2))
+        return float(bits + (0 if self.likelihood_family.discrete else 8))
+
+    def golden_inputs(self, count, seed):
+        """What an entry keeps to be asked again: an array of `count` rows."""
+        return self.sample(count, seed=seed)
+
+    def golden_outputs(self, inputs):
+        """What the model makes of `golden_inputs`, on every machine."""
+        return np.asarray(self.log_prob(inputs))
+
+    @property
+    def can_sample(self):
+        """Whether `sample` works now."""
+        return True
+
+    def complete(self, images):
+        """What is left to do when the networks are trained; (N, H, W, C) training images."""
 
     # ---- the two steps --------------------------------------------------------------------------
 
@@ -100,9 +124,9 @@ class ImageModel(keras.Model):
         return self.trackers
 
     def train_step(self, data):
-        x, y, weight, images = self._unpack(data)
+        given, weight, images = self._unpack(data)
         with tf.GradientTape() as tape:
-            terms = self.terms(x, y, training=True)
+            terms = self.terms(*given, training=True)
             means, count = self._global_means(terms, weight, images)
             loss = self._regularised(means["loss"])  # a share: shares and gradients add up
             scaled = self.optimizer.scale_loss(loss)
@@ -111,8 +135,8 @@ class ImageModel(keras.Model):
         return self._track({**means, "loss": loss}, count)
 
     def test_step(self, data):
-        x, y, weight, images = self._unpack(data)
-        means, count = self._global_means(self.terms(x, y, training=False), weight, images)
+        given, weight, images = self._unpack(data)
+        means, count = self._global_means(self.terms(*given, training=False), weight, images)
         return self._track({**means, "loss": self._regularised(means["loss"])}, count)
 
     def _maybe_symbolic_build(self, *args, **kwargs):
@@ -128,9 +152,16 @@ class ImageModel(keras.Model):
         return loss + tf.add_n(self.losses) / self.distribute_strategy.num_replicas_in_sync
 
     def _unpack(self, data):
+        """What `terms` takes of a batch, the weights, and how many of its images are counted."""
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
         x = checks.as_images(x, self.image_shape, "x")
-        if y is None or checks.is_label(y):
+        labels = y if y is not None and checks.is_label(y) else None
+        if self.takes_labels and labels is None:
+            raise ValueError(
+                f"{type(self).__name__} is conditioned on labels: give integers beside the images, "
+                "fit(images, labels) or a dataset of (images, labels)."
+            )
+        if y is None or labels is not None:
             y = x = checks.assert_explicable(x, self.likelihood_family)
         else:
             x = checks.assert_encodable(x, self.likelihood_family)
@@ -141,7 +172,9 @@ class ImageModel(keras.Model):
             # The last batch may leave a replica without images, and a convolution of nothing fails.
             blank = [[0, 1 - tf.minimum(images, 1)], [0, 0], [0, 0], [0, 0]]
             x, y = tf.pad(x, blank), tf.pad(y, blank)
-        return x, y, weight, images
+            if self.takes_labels:
+                labels = tf.pad(labels, blank[: labels.shape.rank])
+        return (x, y, labels) if self.takes_labels else (x, y), weight, images
 
     def _global_means(self, terms, weight, images):
         """This replica's share of each mean over the images of all replicas, and their number."""
@@ -170,14 +203,15 @@ class ImageModel(keras.Model):
     def fit(self, x=None, y=None, *, validation_data=None, callbacks=None, **kwargs):
         """As in Keras. `fit(images)`, `fit(noisy, clean)`, or a dataset of either.
 
-        The second part of a dataset's pairs may also be an integer label, which is dropped.
+        The second part of a dataset's pairs may also be an integer label. It is dropped, unless the
+        model has `takes_labels`: then `fit(images, labels)` is what it wants.
 
         Raises:
             ValueError: data that the model cannot explain; of arrays and of the first batch of a
                 dataset before the first step, of a later batch before the step that it is for.
             FloatingPointError: the loss became NaN or infinite.
         """
-        x, y = checks.prepare_inputs(x, y, self.image_shape, self.likelihood_family)
+        x, y = self._prepare(x, y)
         batch_size = kwargs.get("batch_size")
         if isinstance(x, np.ndarray):
             part = kwargs.pop("validation_split", 0.0)
@@ -201,10 +235,15 @@ class ImageModel(keras.Model):
         with checks.refused_in_the_graph():
             return super().fit(x, y, validation_data=validation_data, callbacks=callbacks, **kwargs)
 
+    def _prepare(self, x, y):
+        return checks.prepare_inputs(
+            x, y, self.image_shape, self.likelihood_family, labels=self.takes_labels
+        )
+
     def _prepare_validation(self, data, batch_size, steps):
         parts = data if isinstance(data, (tuple, list)) else (data,)
         x, y, weight = (*parts, None, None)[:3]
-        x, y = checks.prepare_inputs(x, y, self.image_shape, self.likelihood_family)
+        x, y = self._prepare(x, y)
         if isinstance(x, np.ndarray):
             return pipeline.of_arrays(x, y, weight, batch_size=batch_size, steps=steps)
         return x if y is None else (x, y)
@@ -212,7 +251,7 @@ class ImageModel(keras.Model):
     def evaluate(self, x=None, y=None, **kwargs):
         """As in Keras; the trackers over x, in nats per image."""
         if not kwargs.get("_use_cached_eval_dataset"):
-            x, y = checks.prepare_inputs(x, y, self.image_shape, self.likelihood_family)
+            x, y = self._prepare(x, y)
             if isinstance(x, np.ndarray):
                 size, weight = kwargs.pop("batch_size", None), kwargs.pop("sample_weight", None)
                 steps = kwargs.get("steps")
@@ -240,29 +279,7 @@ class ImageModel(keras.Model):
         x = checks.as_images(x, self.image_shape, "x")
         return self(checks.assert_encodable(x, self.likelihood_family), training=False)
 
-    def call(self, images, training=False):
-        """(B, H, W, C) or (B, H, W) images -> (B, H, W, C) reconstructions, pixel means."""
-        images = checks.as_images(images, self.image_shape, "images")
-        code = self.code(self.encoder(images, training=training))
-        return self.likelihood_family.mean(self.decoder(code, training=training))
-
-    # ---- what a model is used for ---------------------------------------------------------------
-
-    def encode(self, images, batch_size=256):
-        """(N, H, W, C) or (N, H, W) images in [0, 1] -> (N, latent_dim) codes (posterior means)."""
-        images = checks.encodable(images, self.image_shape, self.likelihood_family)
-        return _in_batches(self._encode_graph, images, batch_size)
-
-    def decode(self, z, batch_size=256):
-        """(N, latent_dim) codes -> (N, H, W, C) pixel means in [0, 1]."""
-        z = np.asarray(z, "float32")
-        if z.ndim != 2 or z.shape[1] != self.latent_dim:
-            raise ValueError(f"z must have shape (N, {self.latent_dim}); received {z.shape}.")
-        return _in_batches(self._decode_graph, z, batch_size)
-
-    def reconstruct(self, images, batch_size=256):
-        """(N, H, W, C) or (N, H, W) images -> (N, H, W, C) pixel means in [0, 1]."""
-        return self.decode(self.encode(images, batch_size), batch_size)
+    # ---- saving ---------------------------------------------------------------------------------
 
     def export(self, filepath, format="tf_saved_model", *, input_signature=None, **kwargs):
         """As in Keras; the artefact maps (N, H, W, C) images to their reconstructions."""
@@ -270,8 +287,6 @@ class ImageModel(keras.Model):
             shape = (None, *self.image_shape)
             input_signature = [keras.InputSpec(shape=shape, dtype="float32")]
         super().export(filepath, format=format, input_signature=input_signature, **kwargs)
-
-    # ---- saving ---------------------------------------------------------------------------------
 
     def get_compile_config(self):
         config = super().get_compile_config() or {}
@@ -283,37 +298,10 @@ class ImageModel(keras.Model):
             self.optimizer.build(self.trainable_variables)
 
     def get_config(self):
-        serialize = keras.saving.serialize_keras_object
-        return {
-            "name": self.name,
-            "encoder": serialize(self.encoder),
-            "decoder": serialize(self.decoder),
-            "likelihood": serialize(self.likelihood_family),
-        }
+        likelihood = keras.saving.serialize_keras_object(self.likelihood_family)
+        return {"name": self.name, "image_shape": self.image_shape, "likelihood": likelihood}
 
     @classmethod
     def from_config(cls, config):
         restore = keras.saving.deserialize_keras_object
         return cls(**{k: restore(v) if isinstance(v, dict) else v for k, v in config.items()})
-
-
-def _in_batches(function, values, batch_size):
-    parts = [
-        function(tf.convert_to_tensor(values[start : start + batch_size])).numpy()
-        for start in range(0, len(values), batch_size)
-    ]
-    if not parts:
-        raise ValueError("Received no rows: there is nothing to encode or decode.")
-    return np.concatenate(parts)
-
-
-def _static_shape(network, attribute, name, rank):
-    """The shape of a network's input or output without its batch axis."""
-    shape = getattr(network, attribute, None)
-    if not isinstance(shape, tuple) or len(shape) != rank + 1 or None in shape[1:]:
-        raise ValueError(
-            f"The {name} must be a functional or built Sequential keras.Model with one tensor of "
-            f"{rank} fixed axes beside the batch as its {attribute}; received {shape!r} from "
-            f"{network!r}."
-        )
-    return tuple(int(size) for size in shape[1:])

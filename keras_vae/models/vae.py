@@ -7,11 +7,14 @@ import tensorflow as tf
 from keras_vae import objectives
 from keras_vae.distributions import posteriors, priors
 from keras_vae.models import checks, watch
-from keras_vae.models.image_model import ImageModel
+from keras_vae.models.code_model import CodeModel
+from keras_vae.models.importance import importance_terms
+
+IMAGES_PER_STEP = 250  # whose posterior is computed at a time
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
-class VAE(ImageModel):
+class VAE(CodeModel):
     """Variational autoencoder (Kingma & Welling, arXiv 1312.6114) of four choices.
 
     Trackers, in nats per image: `distortion` = -E_q log p(x|z), `rate` = KL(q || p),
@@ -27,6 +30,10 @@ class VAE(ImageModel):
     """
 
     tracked = ("loss", "distortion", "rate", "elbo")
+    purpose = (
+        "A variational autoencoder: it generates. Codes are drawn from the prior and decoded; the "
+        "encoder was there to train the decoder."
+    )
 
     def __init__(
         self,
@@ -39,45 +46,47 @@ class VAE(ImageModel):
         objective="elbo",
         **kwargs,
     ):
-        super().__init__(encoder, decoder, likelihood=likelihood, **kwargs)
+        super().__init__(encoder, decoder, likelihood=likelihood, prior=prior, **kwargs)
         self.posterior_family = posteriors.get(posterior)
-        self.prior_family = priors.get(prior)
-        priors.build(self.prior_family, self.latent_dim)
         self.objective = objectives.get(objective)
         outputs = self.latent_dim * self.posterior_family.parameters_per_latent
         self.finish(outputs, f"the {type(self.posterior_family).__name__} posterior")
 
-    # ---- the three distributions ----------------------------------------------------------------
+    # ---- the posterior --------------------------------------------------------------------------
 
     def posterior(self, images):
         """q(z given x): tfd.Distribution of batch shape (B,) for (B, H, W, C) images in [0, 1]."""
         images = checks.as_images(tf.convert_to_tensor(images), self.image_shape, "images")
         return self.posterior_family.distribution(self.encoder(images, training=False))
 
-    def likelihood(self, z):
-        """p(x given z): tfd.Distribution of batch shape (B,) for (B, latent_dim) codes."""
-        return self.likelihood_family.distribution(self.decoder(z, training=False))
+    def sample_codes(self, images, seed=0):
+        keys = ((seed, start) for start in range(0, len(images), IMAGES_PER_STEP))
+        drawn = [
+            self.posterior(images[key[1] : key[1] + IMAGES_PER_STEP]).sample(seed=tf.constant(key))
+            for key in keys
+        ]
+        return np.concatenate([np.asarray(part) for part in drawn])
 
-    @property
-    def prior(self):
-        """p(z): tfd.Distribution of batch shape ()."""
-        return self.prior_family.distribution()
+    def choices(self):
+        return {
+            **super().choices(),
+            "posterior": self.posterior_family,
+            "objective": self.objective,
+        }
 
-    def sample(self, count, seed=None, batch_size=256):
-        """Draws images: codes from the prior, then their pixel means.
-
-        Args:
-            count: number of images.
-            seed: integer for the same images again, or None for new ones.
-            batch_size: codes decoded at a time.
-
-        Returns:
-            (count, H, W, C) float32 in [0, 1].
-        """
-        if count < 1:
-            raise ValueError(f"count must be at least 1; received {count}.")
-        stateless = None if seed is None else tf.constant([0, seed], tf.int32)
-        return self.decode(np.asarray(self.prior.sample(count, seed=stateless)), batch_size)
+    def numbers(self, images, importance_samples=100, seed=0, progress=True):
+        """As `CodeModel.numbers`, and the ELBO, its parts, and the importance-sampled bound."""
+        terms = importance_terms(self, images, importance_samples, seed, progress)
+        distortion, rate, nll = (float(np.mean(terms[k])) for k in ("distortion", "rate", "nll"))
+        return {
+            "distortion_nats": distortion,
+            "rate_nats": rate,
+            "elbo_nats": -(distortion + rate),
+            "nll_nats": nll,
+            "importance_samples": importance_samples,
+            "bits_per_dim": self.bits_per_dim(nll),
+            **super().numbers(images),
+        }
 
     def fit(self, x=None, *args, **kwargs):
         try:
@@ -88,7 +97,7 @@ class VAE(ImageModel):
         return history
 
     fit.__doc__ = (
-        ImageModel.fit.__doc__
+        CodeModel.fit.__doc__
         + """
         Warns:
             UserWarning: the code is hardly used at the end, see `collapse.describe`.
@@ -133,13 +142,4 @@ class VAE(ImageModel):
             "distortion": distortion,
             "rate": drawn.rate,
             "elbo": -(distortion + drawn.rate),
-        }
-
-    def get_config(self):
-        serialize = keras.saving.serialize_keras_object
-        return {
-            **super().get_config(),
-            "posterior": serialize(self.posterior_family),
-            "prior": serialize(self.prior_family),
-            "objective": serialize(self.objective),
         }

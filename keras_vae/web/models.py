@@ -118,7 +118,7 @@ def describe(name, model, entry, files):
     """
     known = zoo.examples(name)
     if known is None:
-        codes, labels = _draws_for(model, name), None
+        codes, labels = decoder.draw(model, POINTS, seed=0), None
         known = {"fill": FILL, "pen": PEN, "images": ()}
     else:
         codes, labels = known["codes"].astype("float32"), known.get("labels")
@@ -211,14 +211,6 @@ def _images(known):
     ]
 
 
-def _draws_for(model, name):
-    """(N, latent_dim) without examples: of the prior, or around an Autoencoder's golden codes."""
-    if hasattr(model, "prior"):
-        return decoder.draw(model, POINTS, seed=0)
-    z, _ = zoo.golden(name)
-    return z.mean(axis=0) + z.std(axis=0) * decoder.draw(model, POINTS, seed=0)
-
-
 def _main_axes(centred):
     """Two orthonormal axes (2, D) of largest variance of centred codes (N, D)."""
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
@@ -246,7 +238,8 @@ def _examples(codes, labels):
 
 
 def _prior(model):
-    if not hasattr(model, "prior"):
+    """How the page draws: by itself, from the draws that it is given, or (None) not at all."""
+    if not model.can_sample:
         return None
     plain = isinstance(model.prior_family, priors.StandardNormal)
     return "standard_normal" if plain else "other"

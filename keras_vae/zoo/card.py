@@ -17,17 +17,6 @@ LABELS = {
     "pca_mse": "the same of PCA with as many components",
     "psnr_db": "PSNR of reconstructions (dB)",
 }
-PURPOSE = {
-    "VAE": (
-        "A variational autoencoder: it generates. Codes are drawn from the prior and decoded; the "
-        "encoder was there to train the decoder."
-    ),
-    "Autoencoder": (
-        "An autoencoder: it learns a code, and the decoder was there to train the encoder. It has "
-        "no prior; the samples below come from a normal fitted to the codes of training images, "
-        "and show what that lacks."
-    ),
-}
 
 
 def digest(metadata):
@@ -48,15 +37,16 @@ def render(metadata):
     name, training, data = metadata["name"], metadata["training"], metadata["data"]
     shape = "x".join(str(size) for size in data["image_shape"])
     binarized = ", binarised by one Bernoulli draw per pixel" if data["binarize"] else ""
+    below = "" if metadata["latent_dim"] is None else ", each row with its reconstructions below"
     lines = [
         f"# {name}",
         "",
-        PURPOSE[metadata["kind"]],
+        metadata["purpose"],
         "",
-        "![left: samples; right: originals, each row with its reconstructions below](samples.png)",
+        f"![left: samples; right: test images{below}](samples.png)",
         "",
         f"Left: samples. Right: test images of `{data['name']}`"
-        f"{', binarised' if binarized else ''}, each row with its reconstructions below.",
+        f"{', binarised' if binarized else ''}{below}.",
         "",
         "## Use",
         "",
@@ -64,10 +54,10 @@ def render(metadata):
         "import keras_vae",
         "",
         f'model = keras_vae.zoo.load("{name}")',
-        f"images = model.reconstruct(x)         # x: (N, {shape.replace('x', ', ')}) in [0, 1]",
+        f"images = model.sample(16, seed=7)     # (16, {shape.replace('x', ', ')}) in [0, 1]",
     ]
-    if metadata["kind"] == "VAE":
-        lines.append(f"images = model.sample(16, seed=7)     # (16, {shape.replace('x', ', ')})")
+    if metadata["latent_dim"] is not None:
+        lines.append(f"images = model.reconstruct(x)         # x: (N, {shape.replace('x', ', ')})")
     lines += [
         "```",
         "",
@@ -78,8 +68,7 @@ def render(metadata):
         "| number | value |",
         "|---|---|",
         *(f"| {label} | {_number(metadata, key)} |" for key, label in _numbers(metadata)),
-        f"| parameters (decoder alone) | {metadata['parameters']:,} "
-        f"({metadata['decoder_parameters']:,}) |",
+        _parameters(metadata),
         "",
         *_hardly_used(metadata),
         *_on_a_device(metadata),
@@ -123,7 +112,8 @@ def table(entries):
         numbers = entry["numbers"]
         name = entry["name"]
         lines.append(
-            f"| [{name}](zoo/{name}/README.md) | {entry['parameters']:,} | {entry['latent_dim']} "
+            f"| [{name}](zoo/{name}/README.md) | {entry['parameters']:,} "
+            f"| {entry['latent_dim'] or ''} "
             f"| {_nll(numbers)} | {_cell(numbers, 'elbo_nats', '.2f')} "
             f"| {_cell(numbers, 'mse', '.5f')} | {_cell(numbers, 'pca_mse', '.5f')} "
             f"| {_duration(entry['training']['seconds'])} |"
@@ -147,6 +137,8 @@ def replace_table(page, entries, begin=BEGIN, end=END, links="zoo/"):
 def _hardly_used(metadata):
     """A warning where few latents are active, or the rate is low."""
     numbers = metadata["numbers"]
+    if metadata["latent_dim"] is None:
+        return []
     found = collapse.describe(
         metadata["latent_dim"], numbers.get("active_units"), numbers.get("rate_nats")
     )
@@ -159,7 +151,8 @@ def _on_a_device(metadata):
         return []
     rows = metadata["export"]
     images = next(iter(rows.values()))["images"]
-    what = "ELBO" if metadata["kind"] == "VAE" else "log-likelihood given the code"
+    has_elbo = "elbo_nats" in metadata["numbers"]
+    what = "ELBO" if has_elbo else "log-likelihood given the code"
     lines = [
         "## On a device",
         "",
@@ -177,6 +170,13 @@ def _on_a_device(metadata):
             f"{row['microseconds_per_image']:.0f} | {row['ops']} |"
         )
     return [*lines, ""]
+
+
+def _parameters(metadata):
+    decoder = metadata["decoder_parameters"]
+    if decoder is None:
+        return f"| parameters | {metadata['parameters']:,} |"
+    return f"| parameters (decoder alone) | {metadata['parameters']:,} ({decoder:,}) |"
 
 
 def _numbers(metadata):

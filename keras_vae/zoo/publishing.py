@@ -14,7 +14,7 @@ from keras_vae import __version__, atomic, data, models, plot, recipe, training
 from keras_vae.zoo import card, entry, example_data
 from keras_vae.zoo.listing import info, locate, metadata, names, shelf
 
-GOLDEN_CODES = 8
+GOLDEN_ROWS = 8
 
 
 def publish(run, folder, recipe_file=None):
@@ -119,13 +119,13 @@ def write(run, folder, recipe_file):
     arguments = _to_json(models.bind(builder, run.arguments))
     _write_json(folder / "config.json", {"builder": builder, "arguments": arguments})
     weights = run.model.get_weights()
-    fresh = entry.build(
-        folder
-    )  # without the slots of an optimizer; and what config.json says is tried
+    # Without the slots of an optimizer; and what config.json says is tried.
+    fresh = entry.build(folder)
     fresh.set_weights(weights)
     fresh.save_weights(folder / "model.weights.h5")
-    z = _codes(run, GOLDEN_CODES, seed=7)
-    np.savez_compressed(folder / "golden.npz", z=z, pixels=fresh.decode(z))
+    given = fresh.golden_inputs(GOLDEN_ROWS, seed=7)
+    golden = dict(zip(fresh.golden_names, (given, fresh.golden_outputs(given))))
+    np.savez_compressed(folder / "golden.npz", **golden)
     _write_pictures(run, fresh, folder)
     _close(folder, _describe(run, folder))
 
@@ -133,7 +133,8 @@ def write(run, folder, recipe_file):
 def _write_pictures(run, model, folder):
     """examples.npz and samples.png."""
     test, done = run.data.test, run.recipe
-    example_data.write(folder, example_data.make(model, test, done.binarize, done.seed))
+    if model.decoder is not None:
+        example_data.write(folder, example_data.make(model, test, done.binarize, done.seed))
     plot.save(_picture(run), folder / "samples.png")
 
 
@@ -178,6 +179,7 @@ def rewrite(folder, aside, model, told, images):
     for file in ("recipe.py", "config.json", "model.weights.h5", "golden.npz"):
         shutil.copyfile(folder / file, aside / file)
     _write_pictures(run, model, aside)
+    before = {**before, "purpose": model.purpose}
     _close(aside, {**before, "data": {**before["data"], **_describe_data(run, folder)}})
 
 
@@ -205,10 +207,11 @@ def _describe(run, folder):
     return {
         "name": done.name,
         "kind": type(run.model).__name__,
+        "purpose": run.model.purpose,
         "builder": done.builder,
         "latent_dim": run.model.latent_dim,
         "parameters": run.model.count_params(),
-        "decoder_parameters": run.model.decoder.count_params(),
+        "decoder_parameters": run.model.decoder.count_params() if run.model.decoder else None,
         "numbers": run.numbers,
         "expected": done.expected,
         "tolerance": done.tolerance,
@@ -238,34 +241,24 @@ def _describe(run, folder):
     }
 
 
-def _codes(run, count, seed):
-    """(count, D): draws from the prior, or from a normal fitted to an autoencoder's codes."""
-    if hasattr(run.model, "prior"):
-        return np.asarray(run.model.prior.sample(count, seed=np.array([0, seed], "int32")))
-    some = data.Split("train", run.data.train.images[:5000])
-    codes = run.model.encode(data.pixels(some, run.recipe.binarize, run.recipe.seed))
-    covariance = np.atleast_2d(np.cov(codes.astype("float64"), rowvar=False))
-    draw = np.random.default_rng(seed).multivariate_normal(codes.mean(axis=0), covariance, count)
-    return draw.astype("float32")
-
-
 def _picture(run):
-    """8x8 samples beside four rows of test images over their reconstructions, uint8."""
+    """8x8 samples beside four rows of test images, over their reconstructions where there are such.
+
+    Returns:
+        uint8 picture with captions.
+    """
+    model = run.model
     images = data.pixels(run.data.test, run.recipe.binarize, run.recipe.seed)[:32]
     columns = min(8, len(images))
     images = images[: len(images) // columns * columns]
-    samples = run.model.decode(_codes(run, 2 * len(images), seed=1))
-    scale = max(1, round(56 / run.model.image_shape[0]))
-    rebuilt = plot.pairs(images, run.model.reconstruct(images), columns, scale)
-    of_a_prior = hasattr(run.model, "prior")
-    drawn = "samples" if of_a_prior else "decoded draws of a normal fitted to the codes"
+    scale = max(1, round(56 / model.image_shape[0]))
     originals = "binarised originals" if run.recipe.binarize else "originals"
-    return plot.captioned(
-        {
-            drawn: plot.grid(samples, columns, scale),
-            f"{originals}, each row over its reconstructions": rebuilt,
-        }
-    )
+    right = plot.grid(images, columns, scale)
+    if model.decoder is not None:
+        right = plot.pairs(images, model.reconstruct(images), columns, scale)
+        originals += ", each row over its reconstructions"
+    samples = model.sample(2 * len(images), seed=1)
+    return plot.captioned({model.samples_are: plot.grid(samples, columns, scale), originals: right})
 
 
 def _recipe_source(done):

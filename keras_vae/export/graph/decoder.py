@@ -4,19 +4,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.export.graph.layers import in_float32
+from keras_vae.models import CodeModel
 
 
 def check(model):
     """Raises TypeError where there is no decoder to serve."""
-    missing = [name for name in _NEEDED if not hasattr(model, name)]
-    if missing:
+    if not isinstance(model, CodeModel):
         raise TypeError(
-            "export needs a keras_vae model (Autoencoder or VAE); received "
-            f"{type(model).__name__}, which has no {', '.join(missing)}."
+            "export writes the decoder of a model with a code (Autoencoder, VAE); received "
+            f"{type(model).__name__}, which has none."
         )
-
-
-_NEEDED = ("encoder", "decoder", "likelihood_family", "latent_dim", "image_shape")
 
 
 def decode_function(model):
@@ -78,8 +75,8 @@ def as_pixels(model, images, output):
 
 
 def draw(model, count, seed):
-    """(count, latent_dim) float32 codes: of the prior, or standard normal for an Autoencoder."""
-    if hasattr(model, "prior"):
-        return np.asarray(model.prior.sample(count, seed=tf.constant([0, seed])), "float32")
+    """(count, latent_dim) float32 codes: of the prior; standard normal until that is fitted."""
+    if model.can_sample:
+        return model.draw_codes(count, seed)
     normal = np.random.default_rng(seed).standard_normal((count, model.latent_dim))
     return normal.astype("float32")

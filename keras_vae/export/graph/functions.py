@@ -46,12 +46,10 @@ def functions(model, signatures=("decode",), output="pixels", batch=1, kept=None
         return decode(code_of(images))
 
     def interpolate(start, end, position):
-        if hasattr(model, "prior"):
-            return decode(model.prior_family.between(start, end, position))
-        return decode(start + position * (end - start))
+        return decode(model.prior_family.between(start, end, position))
 
     def generate(seed):
-        z = model.prior_family.from_normal(normal(seed, model.latent_dim))
+        z = model.prior_family.from_noise(normal(seed, model.prior_family.noise_dim))
         return decode(z if kept is None else tf.gather(z, kept, axis=1))
 
     if {"encode", "reconstruct"} & set(signatures):
@@ -71,7 +69,7 @@ def functions(model, signatures=("decode",), output="pixels", batch=1, kept=None
 def check_choices(model, signatures, output):
     """Raises ValueError for an unknown name, and where a model cannot do what is asked.
 
-    A prior that does not know `from_normal` raises NotImplementedError.
+    A prior that does not know `from_noise` raises NotImplementedError.
     """
     if isinstance(signatures, str) or not len(tuple(signatures)):
         raise ValueError(
@@ -83,12 +81,12 @@ def check_choices(model, signatures, output):
     if output not in OUTPUTS:
         raise unknown("output", output, OUTPUTS)
     if "generate" in signatures:
-        if not hasattr(model, "prior"):
+        if not model.can_sample:
             raise ValueError(
-                f"{type(model).__name__} has no prior to generate from; signatures={signatures!r} "
-                "must leave 'generate' out."
+                f"The prior of this {type(model).__name__} was not fitted yet: call "
+                "model.fit_prior(images), or leave the signature 'generate' out."
             )
-        model.prior_family.from_normal(tf.zeros((1, model.latent_dim)))
+        model.prior_family.from_noise(tf.zeros((1, model.prior_family.noise_dim)))
 
 
 def _image(likelihood, raw, output):

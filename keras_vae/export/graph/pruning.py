@@ -56,16 +56,13 @@ def rate_per_latent(model, images):
     Returns:
         (latent_dim,) nats per image.
     """
-    posterior = model.posterior(images) if hasattr(model, "posterior") else None
-    parts = getattr(posterior, "distribution", None), getattr(model, "prior", None)
-    if not all(isinstance(part, tfd.Distribution) for part in parts) or not hasattr(
-        parts[1], "distribution"
-    ):
+    posterior = None if model.posterior_family is None else model.posterior(images)
+    if not all(isinstance(part, tfd.Independent) for part in (posterior, model.prior)):
         raise ValueError(
             "min_rate needs a VAE whose posterior and prior are products over the latents "
             f"(tfd.Independent); {type(model).__name__} has {type(posterior).__name__}."
         )
-    rates = tfd.kl_divergence(parts[0], parts[1].distribution)
+    rates = tfd.kl_divergence(posterior.distribution, model.prior.distribution)
     return np.asarray(tf.reduce_mean(rates, axis=0))
 
 

@@ -3,7 +3,6 @@
 import keras
 import tensorflow as tf
 
-from keras_vae.choice import copied
 from keras_vae.export.graph.layers import copy_weights, leaves
 from keras_vae.export.graph.rewrite import rewritten
 from keras_vae.export.int8 import fake_quant
@@ -75,12 +74,7 @@ def quantization_aware(model, calibration_images=None):
     """
     decoder = calibrated(model, model.decoder, images=calibration_images)
     decoder = RoundedDecoder(decoder, rewritten(model.decoder))
-    families = {"likelihood": copied(model.likelihood_family)}
-    if hasattr(model, "prior"):
-        families["posterior"] = copied(model.posterior_family)
-        families["prior"] = copied(model.prior_family)
-        families["objective"] = copied(model.objective)
-    return type(model)(model.encoder, decoder, **families)
+    return model.with_networks(model.encoder, decoder)
 
 
 class RoundedDecoder(keras.Model):
@@ -136,7 +130,7 @@ class RoundedDecoder(keras.Model):
 def _channel_axes(network):
     """(id of a kernel, axis of its output channels) for each layer with weights."""
     for layer in leaves(network):
-        if hasattr(layer, "kernel"):
+        if layer.weights and getattr(layer, "kernel", None) is not None:
             transposed = isinstance(layer, keras.layers.Conv2DTranspose)
             kernel = next(v for v in layer.trainable_variables if v.path.endswith("kernel"))
             yield id(kernel), -2 if transposed else -1

@@ -61,7 +61,7 @@ def calibrated(model, network, kept=None, images=None, kinds=KINDS, ranges="like
 def _of_code(model, images):
     """Output of the encoder -> a normal around the code, as wide as the posterior is on average."""
     spread = 1.0
-    if hasattr(model, "posterior"):
+    if model.posterior_family is not None:
         spread = tf.reduce_mean(model.posterior(images).stddev(), axis=0)
     normal = lambda raw: tfd.Normal(model.code(raw), spread)
     return lambda raw: tfd.Independent(normal(raw), reinterpreted_batch_ndims=1)
@@ -125,21 +125,20 @@ def calibration_codes(model, images=None, kinds=KINDS):
     Returns:
         (M, latent_dim) float32.
     """
-    is_vae = hasattr(model, "prior")
-    if images is None and not is_vae:
+    if images is None and not model.can_sample:
         raise ValueError(
-            f"{type(model).__name__} has no prior to draw codes from: quantize='int8' needs "
+            f"The prior of this {type(model).__name__} was not fitted: quantize='int8' needs "
             "calibration_images=(N, H, W, C), images of the kind that it was trained on."
         )
-    codes = []
-    if is_vae and "prior" in kinds:
+    codes, exact = [], model.posterior_family is None
+    if "prior" in kinds and (images is None or not exact):  # real codes tell more of exact ones
         codes.append(decoder.draw(model, CALIBRATION_CODES, seed=1))
     if images is not None:
         images = _some(images)
-        if "means" in kinds or not is_vae:
+        if "means" in kinds or exact:
             codes.append(model.encode(images))
-        if is_vae and "samples" in kinds:
-            codes.append(np.asarray(model.posterior(images).sample(seed=tf.constant([0, 2]))))
+        if "samples" in kinds and not exact:
+            codes.append(model.sample_codes(images, seed=2))
     codes = np.concatenate(codes).astype("float32")
     return codes[np.random.default_rng(0).permutation(len(codes))]
 

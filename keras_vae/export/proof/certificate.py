@@ -39,7 +39,7 @@ def certify(path, model, images, seed=0):
     content = path.read_bytes() if path.is_file() else b""
     if path.is_file():
         open_decoder(content, str(path))  # says it if the file is broken
-    z = _codes(model, images, seed)
+    z = model.sample_codes(images, seed)
     row = verify(path, model, z)
     note = note_of(content)
     kept = note.get("latents")
@@ -55,18 +55,6 @@ def certify(path, model, images, seed=0):
         "nats_lost_error": float(lost.std() / np.sqrt(len(lost))),
         "psnr_db": float(-10 * np.log10(max(error, 1e-20))),
     }
-
-
-def _codes(model, images, seed):
-    if not hasattr(model, "posterior"):
-        return model.encode(images)
-    keys = ((seed, start) for start in range(0, len(images), 250))
-    return np.concatenate(
-        [
-            model.posterior(images[key[1] : key[1] + 250]).sample(seed=tf.constant(key)).numpy()
-            for key in keys
-        ]
-    )
 
 
 def _log_likelihood(model, z, images):

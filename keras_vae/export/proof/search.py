@@ -75,7 +75,7 @@ def ways(model, convert, inputs, images):
     for quantize in ("float16", "dynamic"):
         found[quantize] = lambda quantize=quantize: convert(quantize)
     sets = {"all codes": KINDS, "the prior": KINDS[:1], "the posterior": KINDS[1:]}
-    if not hasattr(model, "prior"):
+    if model.posterior_family is None:
         del sets["the prior"], sets["the posterior"]
     for (name, kinds), ranges in itertools.product(sets.items(), RANGES):
         found[f"int8, {ranges} ranges of {name}"] = lambda kinds=kinds, ranges=ranges: convert(
