@@ -51,7 +51,9 @@ def test_the_way_between_two_digits_ends_at_their_codes(page):
     examples = page.evaluate("import('./app.js').then(({ state }) => state.model.examples)")
     for end, select in (("0", "From"), ("1", "To")):
         page.get_by_label("Position on the way").fill(end)
-        label = page.get_by_label(select, exact=True).input_value()
+        chosen = page.get_by_label(select, exact=True)
+        label = chosen.input_value()
+        expect(chosen.locator("option:checked")).to_have_text(label)
         codes = [each["z"] for each in examples if str(each["label"]) == label]
         assert min(np.abs(np.asarray(z) - code(page)).max() for z in codes) < 1e-5
     expect(page.get_by_role("img", name="on the way from")).to_be_visible()
