@@ -19,6 +19,7 @@ TEST = [
     "nbformat>=5",
     "ipykernel>=6",
     "scipy>=1.10",
+    "playwright>=1.49",  # for a Chromium that is there already, not one by `playwright install`
     "tensorboard>=2.18",  # the SampleGrid callback writes for it
     # TensorFlow Lite Micro; there are no wheels for other machines, and its tests say so
     "tflite-micro; sys_platform == 'linux' and platform_machine == 'x86_64'",

@@ -34,12 +34,13 @@ COLUMNS = {
 }
 
 
-def run_entry(name, folder):
+def run_entry(name, folder, browser):
     """Runs the files of an entry.
 
     Args:
         name: of the entry.
         folder: for its files.
+        browser: playwright's Browser.
 
     Returns:
         dict of format -> runtime -> dict of `compared`, or of the one key `refused`: the reason.
@@ -52,7 +53,7 @@ def run_entry(name, folder):
 
     z, golden = zoo.golden(name)
     files = litert_js.export_shelf(folder, [name])
-    in_browser = litert_js.decode(files)
+    in_browser = litert_js.decode(files, browser)
     rows = {}
     for (_, label), (path, _) in files.items():
         found = {}
@@ -142,6 +143,9 @@ def replace_matrix(text, record, recorded):
 
 
 def main():
+    import served
+    from playwright.sync_api import sync_playwright
+
     from keras_vae import zoo
     from keras_vae.choice import unknown
 
@@ -152,14 +156,16 @@ def main():
         if name not in zoo.names():
             parser.error(str(unknown("entry", name, zoo.names())))
     record = json.loads(RECORD.read_text()) if RECORD.is_file() else {}
-    for name in names:
-        with tempfile.TemporaryDirectory() as folder:
-            record[name] = {
-                "date": datetime.date.today().isoformat(),
-                "weights_sha256": zoo.info(name)["sha256"]["model.weights.h5"],
-                "files": run_entry(name, Path(folder)),
-            }
-        print(f"{name}: run", flush=True)
+    with sync_playwright() as playwright:
+        browser = served.launch(playwright.chromium)
+        for name in names:
+            with tempfile.TemporaryDirectory() as folder:
+                record[name] = {
+                    "date": datetime.date.today().isoformat(),
+                    "weights_sha256": zoo.info(name)["sha256"]["model.weights.h5"],
+                    "files": run_entry(name, Path(folder), browser),
+                }
+            print(f"{name}: run", flush=True)
     record = {name: record[name] for name in zoo.names() if name in record}
     RECORD.write_text(json.dumps(record, indent=2) + "\n")
     recorded = json.loads(AARCH64.read_text())

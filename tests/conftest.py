@@ -140,15 +140,105 @@ def binary(digits):
 
 
 @pytest.fixture(scope="session")
-def browser():
+def browser_installed():
     """Skips without Chromium and LiteRT.js, or fails where REQUIRE_BROWSER is set."""
-    import chromium
+    import served
 
-    missing = chromium.missing()
+    missing = served.missing()
     if missing and os.environ.get("REQUIRE_BROWSER"):
         pytest.fail(f"not installed: {', '.join(missing)}")
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
+
+
+@pytest.fixture(scope="module")
+def browser(browser_installed):
+    """Playwright's Browser: for a file, as no asyncio of another one runs while playwright does."""
+    import served
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=served.TIMEOUT)
+    with sync_playwright() as playwright:
+        chromium = served.launch(playwright.chromium)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def site(browser_installed, tmp_path_factory):
+    """The whole zoo, as `keras-vae web` builds it."""
+    from keras_vae.web.site import web
+
+    return web(tmp_path_factory.mktemp("site") / "site")
+
+
+@pytest.fixture(scope="module")
+def server(site):
+    """Serves the site."""
+    import served
+
+    with served.Server(site.path) as running:
+        yield running
+
+
+@pytest.fixture
+def errors():
+    """What went wrong on the pages of a test; one that expects errors empties the list."""
+    return []
+
+
+@pytest.fixture
+def new_page(browser, server, errors):
+    """function (**options of a context) -> Page of a profile of its own; its errors fail the test.
+
+    Addresses are relative to the site's. Without `service_workers="allow"` the page does not load
+    the whole site for later.
+    """
+    import served
+
+    contexts = []
+    told = lambda said: f"{said.text} {said.location['url']}"
+
+    def new(within=browser, **options):
+        usual = {"viewport": {"width": 1280, "height": 860}, "service_workers": "block"}
+        context = within.new_context(base_url=server.url, **{**usual, **options})
+        contexts.append(context)
+        context.set_default_timeout(served.TIMEOUT)
+        page = context.new_page()
+        page.on("console", lambda said: said.type == "error" and errors.append(told(said)))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("requestfailed", lambda lost: errors.append(f"{lost.url}: {lost.failure}"))
+        return page
+
+    yield new
+    for page in [page for context in contexts for page in context.pages]:
+        page.evaluate("1")  # what is on its way arrives before the answer
+    found = list(errors)  # a page that is closed loses what it was loading
+    for context in contexts:
+        context.close()
+    assert found == []
+
+
+@pytest.fixture
+def page(new_page, site):
+    """The browser page on a desktop, with the site's first model."""
+    from web_page import expect_ready
+
+    page = new_page()
+    page.goto(f"/#{site.models[0]['name']}")
+    expect_ready(page)
+    return page
+
+
+@pytest.fixture
+def phone(new_page):
+    """The browser page on a phone, with the first model of MNIST."""
+    from web_page import PHONE, expect_ready
+
+    page = new_page(**PHONE)
+    page.goto("/#conv_vae_mnist")
+    expect_ready(page)
+    return page
 
 
 @pytest.fixture

@@ -2,16 +2,16 @@
 
     python tests/litert_js.py           # the whole shelf, every format: one line a file
 
-Needs what test_web_browser.py needs: Debian's chromium, and `npm install` in export/web.
+Needs what `pytest -m browser` needs: Debian's chromium, and `npm install` in export/web.
 """
 
-import json
 import shutil
 import tempfile
 from pathlib import Path
 
-import chromium
 import numpy as np
+import served
+from playwright.sync_api import Error, expect, sync_playwright
 
 from keras_vae import export, zoo
 from keras_vae.web.site import copy_litert, source
@@ -41,7 +41,7 @@ PAGE = """<!doctype html>
 <body></body>
 </html>
 """
-DECODE = """(async (path, codes) => {
+DECODE = """async ([path, codes]) => {
   const network = await runtime.compile(await runtime.bytesOf(path), false);
   const [output] = network.compiled.getOutputDetails();
   const pixels = [];
@@ -49,14 +49,15 @@ DECODE = """(async (path, codes) => {
   const { accelerator } = network;
   network.delete();
   return { shape: Array.from(output.shape), pixels, accelerator };
-})"""
+}"""
 
 
-def decode(files):
+def decode(files, browser):
     """Runs decoders in LiteRT.js on wasm, code by code.
 
     Args:
         files: dict of any key -> (path of a .tflite decoder of batch 1, (N, D) float32 codes).
+        browser: playwright's Browser.
 
     Returns:
         dict of the same keys -> (N, H, W, C) float32, what the file gave; or str, the reason that
@@ -70,19 +71,29 @@ def decode(files):
         copy_litert(folder / "litert")
         for number, (path, _) in enumerate(files.values()):
             shutil.copyfile(path, folder / f"{number}.tflite")
-        with chromium.Server(folder) as server, chromium.page() as page:
-            page.open(server.url)
+        with served.Server(folder) as server:
+            page = _open(browser, server.url)
             for number, (key, (_, z)) in enumerate(files.items()):
-                arguments = f"{json.dumps(f'{number}.tflite')}, {json.dumps(z.tolist())}"
                 try:
-                    found = page.run(f"{DECODE}({arguments})")
-                except RuntimeError as error:
-                    results[key] = str(error).splitlines()[0]
-                    page.open(server.url)  # an aborted wasm module runs nothing more
+                    found = page.evaluate(DECODE, [f"{number}.tflite", z.tolist()])
+                except Error as error:
+                    reason = error.message.removeprefix("Page.evaluate: ")
+                    results[key] = reason.splitlines()[0]
+                    page.close()  # an aborted wasm module runs nothing more
+                    page = _open(browser, server.url)
                     continue
                 pixels = np.asarray(found["pixels"], "float32")
                 results[key] = pixels.reshape(len(z), *found["shape"][1:])
+            page.close()
     return results
+
+
+def _open(browser, url):
+    """A page of a profile of its own, on which LiteRT.js has started."""
+    page = browser.new_page()
+    page.goto(url)
+    expect(page.locator("html")).to_have_attribute("data-state", "ready", timeout=served.TIMEOUT)
+    return page
 
 
 def export_shelf(folder, names=None, images=certificates.calibration_images):
@@ -103,7 +114,7 @@ def export_shelf(folder, names=None, images=certificates.calibration_images):
         model, calibration = zoo.load(name), images(name)
         z, _ = zoo.golden(name)
         for quantize in export.QUANTIZE:
-            if quantize == "int8" and calibration is None and not hasattr(model, "prior"):
+            if quantize == "int8" and calibration is None and model.posterior_family is None:
                 continue
             path = Path(folder) / f"{name}_{quantize or 'float32'}.tflite"
             export.tflite(model, path, quantize, calibration_images=calibration)
@@ -112,8 +123,9 @@ def export_shelf(folder, names=None, images=certificates.calibration_images):
 
 
 def main():
-    with tempfile.TemporaryDirectory() as folder:
-        for (name, quantize), found in decode(export_shelf(folder)).items():
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = served.launch(playwright.chromium)
+        for (name, quantize), found in decode(export_shelf(folder), browser).items():
             if isinstance(found, str):
                 print(f"{name:20} {quantize:8} not run: {found}")
                 continue

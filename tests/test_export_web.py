@@ -1,6 +1,6 @@
 """The builder of the browser page: what stands in a site, and what it refuses to build.
 
-LiteRT.js is a stand-in here: files of the right names. test_web_browser.py runs the real one.
+LiteRT.js is a stand-in here: files of the right names. test_web_browser*.py run the real one.
 """
 
 import base64

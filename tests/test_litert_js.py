@@ -23,7 +23,7 @@ def shelf(browser, tmp_path_factory):
     """(files of the shelf, what LiteRT.js made of them); int8 as in test_export_zoo.py"""
     golden_images = lambda name: zoo.golden(name)[1]
     files = litert_js.export_shelf(tmp_path_factory.mktemp("shelf"), images=golden_images)
-    return files, litert_js.decode(files)
+    return files, litert_js.decode(files, browser)
 
 
 def test_litert_js_runs_every_file_but_those_listed(shelf):
@@ -59,7 +59,7 @@ def test_a_refused_file_is_a_reason_and_the_next_file_runs(browser, tmp_path):
     good = export.tflite(zoo.load("dense_ae_digits"), tmp_path / "good.tflite").path
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(good.read_bytes()[:1000])
-    found = litert_js.decode({"broken": (broken, z), "good": (good, z)})
+    found = litert_js.decode({"broken": (broken, z), "good": (good, z)}, browser)
     assert list(found) == ["broken", "good"]
     assert isinstance(found["broken"], str)
     assert found["broken"].strip()

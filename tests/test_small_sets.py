@@ -32,8 +32,8 @@ def test_few_pictures_get_enough_steps(count, tmp_path):
     for index in range(count):
         (tmp_path / f"{index}.png").touch()
     chosen, _ = runs.choose("conv_vae", str(tmp_path), "mine")
-    assert steps(chosen, count) >= training.PICTURE_STEPS
-    assert chosen.epochs >= training.PICTURE_EPOCHS
+    assert steps(chosen, count) >= runs.PICTURE_STEPS
+    assert chosen.epochs >= runs.PICTURE_EPOCHS
     assert chosen.batch_size in (16, 32, 64)
     assert chosen.warmup_epochs == pytest.approx(0.2 * chosen.epochs)
     assert runs.choose("conv_ae", str(tmp_path), "mine")[0].warmup_epochs == 0

@@ -92,7 +92,7 @@ export function setUpBetween(state, show) {
       const labels = [...new Set(state.model.examples.map(({ label }) => String(label)))];
       for (const [select, label] of [[from, labels[0]], [to, labels[1] ?? labels[0]]]) {
         const kept = labels.includes(select.value) ? select.value : label;
-        const options = labels.map((label) => new Option(named(label).replace(/^an? /, ""), label));
+        const options = labels.map((label) => new Option(named(label).replace(/^an?\s/, ""), label));
         select.replaceChildren(...options);
         select.value = kept;
       }
