@@ -180,13 +180,17 @@ def _parameters(metadata):
 
 
 def _numbers(metadata):
-    return [(key, label) for key, label in LABELS.items() if key in metadata["numbers"]]
+    labels = LABELS
+    if "importance_samples" not in metadata["numbers"]:
+        labels = {**LABELS, "nll_nats": "-log p(x), exact (nats per image)"}
+    return [(key, label) for key, label in labels.items() if key in metadata["numbers"]]
 
 
 def _number(metadata, key):
     value = metadata["numbers"][key]
     if key == "nll_nats":
-        return f"{value:.2f} ({metadata['numbers']['importance_samples']:,} samples)"
+        samples = metadata["numbers"].get("importance_samples")
+        return f"{value:.2f}" if samples is None else f"{value:.2f} ({samples:,} samples)"
     if key == "active_units":
         return f"{value} of {metadata['latent_dim']}"
     return f"{value:.5f}" if key.endswith("mse") else f"{value:.4g}"
@@ -196,7 +200,8 @@ def _nll(numbers):
     """The bound with its number of importance samples: without it, it cannot be compared."""
     if "nll_nats" not in numbers:
         return ""
-    return f"{numbers['nll_nats']:.2f} ({numbers['importance_samples']:,})"
+    samples = numbers.get("importance_samples")
+    return f"{numbers['nll_nats']:.2f} ({'exact' if samples is None else f'{samples:,}'})"
 
 
 def _cell(numbers, key, form):

@@ -97,10 +97,10 @@ def _small_end(network):
     """
     made = {id(_output(operation)): operation for operation in network.operations}
     read, names = readers(network), set()
-    layer = made[id(network.output)]
+    layer = made.get(id(network.output))  # None: a nested network, or a layer called twice
     while isinstance(layer, SAME_RANGE) and not isinstance(layer, keras.Model):
         names.add(layer.name)
-        layer = made[id(layer.input)]
+        layer = made.get(id(layer.input))
     if type(layer) not in (layers.Conv2D, layers.Conv2DTranspose):
         return set()
     if math.prod(layer.kernel.shape) >= SMALL_KERNEL:
@@ -109,7 +109,9 @@ def _small_end(network):
     before = [layer.input]
     while before:
         tensor = before.pop()
-        layer = made[id(tensor)]
+        layer = made.get(id(tensor))
+        if layer is None:
+            continue
         source = made.get(id(layer.input)) if not isinstance(layer.input, list) else None
         fused = source is not None and source.weights and _fuses(layer)
         fused = fused and len(read[id(layer.input)]) == 1
