@@ -10,14 +10,14 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "keras_vae"
 # In the order in which they build on each other; a folder is one room.
 LIBRARY = """
-    choice collapse atomic quiet averaging terminal pipeline networks verb
+    choice collapse atomic quiet progress averaging terminal pipeline networks verb
     data image_folder distributions objectives checkpoints plot models callbacks
     evaluate recipe export training zoo pictures web demo picture_verbs cli
 """.split()
 EXPORT = (
     "artefact output_file flatbuffer graph runtime int8 proof saved_model tflite c_array".split()
 )
-MODELS = "checks watch image_model autoencoder vae builders".split()
+MODELS = "checks watch image_model code_model importance autoencoder vae builders".split()
 ZOO = "listing example_data card entry publishing certificates runs".split()
 WEB = "server models site".split()
 FOLDERS = {"": LIBRARY, "export": EXPORT, "models": MODELS, "zoo": ZOO, "web": WEB}

@@ -1,7 +1,6 @@
 """What int8 needs to know: the codes and images over which the ranges of its integers are taken."""
 
 import numpy as np
-import tensorflow as tf
 
 from keras_vae.distributions import tfd
 from keras_vae.export.graph import decoder
@@ -62,7 +61,8 @@ def _of_code(model, images):
     """Output of the encoder -> a normal around the code, as wide as the posterior is on average."""
     spread = 1.0
     if model.posterior_family is not None:
-        spread = tf.reduce_mean(model.posterior(images).stddev(), axis=0)
+        apart = model.sample_codes(images, seed=2) - model.encode(images)
+        spread = np.sqrt(np.mean(np.square(apart), axis=0)) + 1e-6
     normal = lambda raw: tfd.Normal(model.code(raw), spread)
     return lambda raw: tfd.Independent(normal(raw), reinterpreted_batch_ndims=1)
 
