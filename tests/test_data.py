@@ -1,7 +1,7 @@
 """Data sets by name: splits, batches, binarisation, and what is said when one is missing."""
 
-import os
 import logging
+import os
 import socket
 import subprocess
 import sys
