@@ -122,7 +122,17 @@ def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None):
 
     Returns:
         tf.data.Dataset of (B, H, W, C) float32 in [0, 1].
+
+    Raises:
+        TypeError: no Split; a dataset or an array goes into `fit` as it is.
     """
+    if not isinstance(split, Split):
+        raise TypeError(
+            f"data.batches takes a data.Split, such as data.load(...).train; received a "
+            f"{type(split).__name__}. A tf.data.Dataset of batches, with labels or without, and an "
+            "array go into fit as they are; an array of 8-bit images is a split as "
+            'data.Split("train", images).'
+        )
     _check_binarize(binarize)
     fresh = binarize == "dynamic" and split.name == "train"
     images = split.images

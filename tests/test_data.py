@@ -285,6 +285,13 @@ def test_a_download_prints_nothing_on_stdout_and_no_retries(
     assert "\r" not in err  # of a bar
 
 
+def test_batches_of_what_is_no_split_say_where_it_goes(digits):
+    images = data.pixels(digits.test)
+    for other in (images, tf.data.Dataset.from_tensor_slices((images, digits.test.labels))):
+        with pytest.raises(TypeError, match=r"go into fit as they are"):
+            data.batches(other, 32)
+
+
 def test_data_feeds_a_pipeline_of_tf_data(digits):
     pairs = data.batches(digits.train, 32).map(lambda x: (x, x))
     assert pairs.element_spec[0].shape[1:] == (8, 8, 1)
