@@ -38,7 +38,7 @@ def test_tells_its_steps_in_a_few_short_lines(tour):
     assert len(lines) == 8
     assert [line[:12] for line in lines[1:3]] == ["epoch 2/4  e", "epoch 4/4  e"]
     assert lines[-1].startswith("file: 5 of 5 in ")
-    assert max(map(len, lines)) < 90
+    assert max(map(len, lines)) < 80
     assert printed.replace("\n", "").isprintable()
 
 
