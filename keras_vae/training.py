@@ -119,7 +119,7 @@ def train(chosen, folder, recipe_file=None, verbose="auto"):
         chosen: Recipe.
         folder: of the entry.
         recipe_file: that the recipe came from, copied into the entry; or None.
-        verbose: as in Keras.
+        verbose: see `recipe.run`.
 
     Returns:
         dict of metadata.json.
