@@ -10,6 +10,7 @@ thread of tf.data that tunes pipelines: the end of an epoch waits for it. Run it
 import argparse
 import statistics
 import time
+import warnings
 
 import keras
 import numpy as np
@@ -40,6 +41,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=10, help="of each kind")
     arguments = parser.parse_args()
 
+    warnings.filterwarnings("ignore", message="The code is hardly used")  # noise has no code
     split = images_of(arguments.data, arguments.images)
     array, batch_size = data.pixels(split), arguments.batch_size
     dataset = data.batches(split, batch_size, shuffle=True)

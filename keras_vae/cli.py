@@ -5,6 +5,7 @@ Exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage.
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,7 @@ def main():
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a progress bar must not end a training
+    warnings.showwarning = _say
     try:
         app()
     except EXPECTED_ERRORS as error:
@@ -224,18 +226,22 @@ def export(
             exporter.saved_model(model, path)
         else:
             quantize = None if quantize == "none" else quantize
-            on_images = quantize in ("int8", "auto") or min_rate is not None
-            artefact = exporter.tflite(
-                model,
-                path,
-                quantize,
-                signatures=("decode", *signature),
-                output=image_format,
-                batch=batch,
-                min_rate=min_rate,
-                calibration_images=certificates.calibration_images(name) if on_images else None,
-                budget=exporter.Budget(nats=max_nats),
-            )
+            judged = quantize == "auto" or min_rate is not None
+            images = None
+            if judged or quantize == "int8":
+                images = certificates.calibration_images(name, required=judged)
+            with terminal.progress(as_json):
+                artefact = exporter.tflite(
+                    model,
+                    path,
+                    quantize,
+                    signatures=("decode", *signature),
+                    output=image_format,
+                    batch=batch,
+                    min_rate=min_rate,
+                    calibration_images=images,
+                    budget=exporter.Budget(nats=max_nats),
+                )
             if artefact.tries and not as_json:
                 terminal.tries(artefact.tries)
             if artefact.latents is not None and not as_json:
@@ -275,8 +281,9 @@ def demo(
         rows = demonstration.run(output)
     if as_json:
         return terminal.as_json(rows)
+    print()
     terminal.artefacts(rows)
-    print(f"Pictures and files are in {output}/.")
+    print(f"\nPictures and files are in {output}/.")
 
 
 @app.command()
@@ -314,6 +321,11 @@ def web(
     terminal.done(as_json, {"url": server.url(running), **built})
     sys.stdout.flush()  # who started the server reads the address from a pipe
     server.serve(running, open_)
+
+
+def _say(message, category, filename, lineno, file=None, line=None):
+    """A warning as a user reads it: what it says, not which line of which file says so."""
+    print(f"keras-vae: {message}", file=file or sys.stderr)
 
 
 def _cell(numbers, key, form):

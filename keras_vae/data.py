@@ -4,17 +4,20 @@
 `tensorflow_datasets`, from the folder that TFDS_DATA_DIR names or from its default folder.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import importlib
+import logging
 import os
+import sys
 import warnings
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from keras_vae import pipeline
+from keras_vae import pipeline, progress
 
 NAMES = ("digits", "mnist", "fashion_mnist", "binarized_mnist", "omniglot", "cifar10")
 LICENCES = {
@@ -122,8 +125,16 @@ def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None, labels=F
         tf.data.Dataset of (B, H, W, C) float32 in [0, 1], or of pairs of them and (B,) int32.
 
     Raises:
+        TypeError: no Split; a dataset or an array goes into `fit` as it is.
         ValueError: an unknown `binarize`, or labels that the split does not have.
     """
+    if not isinstance(split, Split):
+        raise TypeError(
+            f"data.batches takes a data.Split, such as data.load(...).train; received a "
+            f"{type(split).__name__}. A tf.data.Dataset of batches, with labels or without, and an "
+            "array go into fit as they are; an array of 8-bit images is a split as "
+            'data.Split("train", images).'
+        )
     _check_binarize(binarize)
     if labels and split.labels is None:
         raise ValueError(f"The {split.name} images have no labels; a model of labels needs them.")
@@ -226,7 +237,8 @@ def _builder(tfds, name):
     downloader = importlib.import_module("tensorflow_datasets.core.download.downloader")
     downloader.MAX_RETRIES = RETRIES  # tfds's own ten wait for 200 s where there is no network
     try:
-        builder.download_and_prepare()
+        with _few_words(tfds):
+            builder.download_and_prepare()
     except Exception as error:  # tfds lets the error of whichever layer failed through
         raise FileNotFoundError(
             f"Data set {name!r} is not prepared in {where!r} and could not be fetched "
@@ -235,6 +247,21 @@ def _builder(tfds, name):
             "folder."
         ) from error
     return builder
+
+
+@contextlib.contextmanager
+def _few_words(tfds):
+    """A download tells its progress on stderr, in a terminal or a notebook; retries are no news."""
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # threads outlive an error
+    with contextlib.redirect_stdout(sys.stderr):
+        live = progress.is_live()
+        if not live:
+            tfds.disable_progress_bar()
+        try:
+            yield
+        finally:
+            if not live:
+                tfds.enable_progress_bar()
 
 
 def _offline_names(where):

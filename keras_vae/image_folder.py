@@ -55,7 +55,8 @@ def load(folder, image_shape=None, seed=0):
     if len(pictures) < FEWEST:
         raise ValueError(
             f"{str(folder)!r} holds {len(pictures)} readable pictures ({len(paths)} files with a "
-            f"suffix of {', '.join(SUFFIXES)}); a model needs at least {FEWEST}, better thousands."
+            f"suffix of {', '.join(SUFFIXES)}); a model needs at least {FEWEST}, better a hundred "
+            "or more."
         )
     if resized:
         note = f"Resized {resized} of {len(pictures)} pictures to {height}x{width}."

@@ -10,9 +10,21 @@ GAP = "  "  # between two columns
 
 @contextlib.contextmanager
 def progress(json_wanted):
-    """With --json, progress goes to stderr: stdout is for the JSON alone."""
+    """With --json, progress goes to stderr: stdout is for the JSON alone.
+
+    Keras's own bars, which write backspaces and colours even into a file, are for terminals alone.
+    """
+    import keras
+
     with contextlib.redirect_stdout(sys.stderr) if json_wanted else contextlib.nullcontext():
-        yield
+        before = keras.config.is_interactive_logging_enabled()
+        if not sys.stdout.isatty():
+            keras.config.disable_interactive_logging()
+        try:
+            yield
+        finally:
+            if before:
+                keras.config.enable_interactive_logging()
 
 
 def done(json_wanted, result):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from keras_vae import atomic, callbacks, data, evaluate, export, image_folder, models
+from keras_vae import atomic, callbacks, data, evaluate, export, image_folder, models, progress
 from keras_vae.averaging import AveragedAdam
 from keras_vae.checkpoints import Checkpoints
 from keras_vae.recipe import Recipe
@@ -51,7 +51,8 @@ def run(recipe, checkpoints=None, verbose="auto"):
         recipe: Recipe.
         checkpoints: folder for the state after each epoch, from which the same call goes on after
             an interruption; or None.
-        verbose: as in Keras; 0 shows nothing.
+        verbose: "auto" for one line that is rewritten in a terminal and a line an epoch elsewhere;
+            or as in Keras, where 0 shows nothing.
 
     Returns:
         Run.
@@ -67,27 +68,16 @@ def run(recipe, checkpoints=None, verbose="auto"):
         _claim(checkpoints, recipe)
     states = Checkpoints(checkpoints)
     done = states.restore(model)
-    model.fit(
-        data.batches(
-            images.train,
-            recipe.batch_size,
-            shuffle=True,
-            seed=recipe.seed,
-            binarize=recipe.binarize,
-            labels=model.takes_labels,
-        ),
-        validation_data=data.batches(
-            images.validation,
-            500,
-            seed=recipe.seed,
-            binarize=recipe.binarize,
-            labels=model.takes_labels,
-        ),
-        epochs=recipe.epochs,
-        initial_epoch=done,
-        callbacks=[*_training_callbacks(recipe, checkpoints), states],
-        verbose=verbose,
-    )
+    prepared = {"seed": recipe.seed, "binarize": recipe.binarize, "labels": model.takes_labels}
+    with progress.training(verbose) as (keras_verbose, shown):
+        model.fit(
+            data.batches(images.train, recipe.batch_size, shuffle=True, **prepared),
+            validation_data=data.batches(images.validation, 500, **prepared),
+            epochs=recipe.epochs,
+            initial_epoch=done,
+            callbacks=[*_training_callbacks(recipe, checkpoints), states, *shown],
+            verbose=keras_verbose,
+        )
     trained = models.build(recipe.builder, **arguments)  # without the slots of the optimizer
     trained.set_weights(model.get_weights())
     trained.compile(keras.optimizers.Adam(recipe.learning_rate))
@@ -164,17 +154,20 @@ def _make_quantization_aware(model, images, recipe, verbose):
         return 0.0
     start = time.perf_counter()
     seed = recipe.seed + 1  # another order than in the epochs before
-    export.finetune(
-        model,
-        data.batches(
-            images.train, recipe.batch_size, shuffle=True, seed=seed, binarize=recipe.binarize
-        ),
-        epochs=recipe.quantization_aware_epochs,
-        learning_rate=recipe.learning_rate / 10,
-        calibration_images=calibration_images(images, recipe),
-        jit_compile=recipe.jit_compile,
-        verbose=verbose,
+    train = data.batches(
+        images.train, recipe.batch_size, shuffle=True, seed=seed, binarize=recipe.binarize
     )
+    with progress.training(verbose, "for int8") as (keras_verbose, shown):
+        export.finetune(
+            model,
+            train,
+            epochs=recipe.quantization_aware_epochs,
+            learning_rate=recipe.learning_rate / 10,
+            calibration_images=calibration_images(images, recipe),
+            jit_compile=recipe.jit_compile,
+            callbacks=shown,
+            verbose=keras_verbose,
+        )
     return time.perf_counter() - start
 
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -337,6 +338,56 @@ def test_export_finds_the_best_quantisation(tmp_path):
     assert "last layer dynamic" in result.stdout
     assert result.stdout.count("chosen") == 1
     assert path.stat().st_size < 80_000
+
+
+def test_what_judges_on_data_names_the_data_that_is_missing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli.terminal, "progress", lambda _: pytest.fail("judged on nothing"))
+
+    def missing(*_):
+        raise FileNotFoundError("Data set 'mnist' is not prepared in 'here'. Set TFDS_DATA_DIR.")
+
+    monkeypatch.setattr(recipe, "load_data", missing)
+    export = ("export", "dense_vae_mnist_micro", "--output", tmp_path / "d.tflite")
+    for option in (("--quantize", "auto"), ("--min-rate", "0.01")):
+        assert run_main(monkeypatch, *export, *option) == 1
+        assert "TFDS_DATA_DIR" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_search_keeps_its_progress_out_of_the_json(tmp_path, monkeypatch):
+    def search(*_, **__):
+        import keras
+
+        print("tried")
+        keras.utils.Progbar(1).add(1)
+        raise ValueError("no file is within the budget")
+
+    monkeypatch.setattr(exporter, "tflite", search)
+    options = ("--quantize", "auto", "--output", tmp_path / "d.tflite")
+    result = run("export", "dense_vae_digits", *options, "--json")
+    assert (result.stdout, result.stderr) == ("", "tried\n")
+    assert run("export", "dense_vae_digits", *options).stdout == "tried\n"
+
+
+def test_a_warning_is_one_line_without_its_source(monkeypatch, capsys):
+    showwarning, message = warnings.showwarning, "Skipped a.png: it is no picture."
+    monkeypatch.setattr(warnings, "showwarning", showwarning)  # as it was, when this ends
+    monkeypatch.setattr(cli, "app", lambda: sys.exit(warnings.warn(message, stacklevel=1)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert not run_main(monkeypatch)
+    assert capsys.readouterr().err == f"keras-vae: {message}\n"
+
+
+def test_train_in_a_terminal_rewrites_one_line_and_measures_in_another(tmp_path):
+    shown = in_a_terminal("train", "dense_vae_digits", "--epochs", 3, "--output", tmp_path / "a")
+    training_line, measuring, *table = shown.removesuffix("\n").split("\n")
+    looks = training_line.split("\r")
+    assert looks[-1].startswith("epoch 3/3  elbo -")
+    assert all(re.match(r"epoch [123]/3 ", look) for look in looks[1:])
+    assert measuring.split("\r")[-1].startswith("measuring: 10 of 10 in ")
+    assert table[0].startswith("folder ")
+    assert "\b" not in shown
 
 
 def test_export_writes_a_saved_model(tmp_path):

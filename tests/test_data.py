@@ -1,5 +1,6 @@
 """Data sets by name: splits, batches, binarisation, and what is said when one is missing."""
 
+import logging
 import os
 import socket
 import subprocess
@@ -259,6 +260,36 @@ def test_missing_data_says_what_where_and_what_works(name, tmp_path, monkeypatch
     assert "no route to host" in message
     assert "['digits', 'fashion_mnist']" in message  # not what a broken download left behind
     assert "TFDS_DATA_DIR" in message
+
+
+def test_a_download_prints_nothing_on_stdout_and_no_retries(
+    tmp_path, monkeypatch, no_network, capfd
+):
+    import tensorflow_datasets as tfds
+
+    def fail(*_, **__):
+        print("Downloading")
+        logging.getLogger("urllib3.connectionpool").warning("Retrying")
+        with tfds.core.utils.tqdm_utils.tqdm(total=1) as bar:
+            bar.update()
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="no route to host"):
+        data.load("cifar10")
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "Downloading" in err
+    assert "Retrying" not in err
+    assert "\r" not in err  # of a bar
+
+
+def test_batches_of_what_is_no_split_say_where_it_goes(digits):
+    images = data.pixels(digits.test)
+    for other in (images, tf.data.Dataset.from_tensor_slices((images, digits.test.labels))):
+        with pytest.raises(TypeError, match=r"go into fit as they are"):
+            data.batches(other, 32)
 
 
 def test_data_feeds_a_pipeline_of_tf_data(digits):

@@ -51,6 +51,16 @@ def test_what_was_told_measures_as_what_was_run(tiny_run, tiny_entry):
     assert measured == pytest.approx(tiny_run.numbers)
 
 
+def test_who_refuses_a_changed_entry_does_not_say_train_it(entry_copy, monkeypatch):
+    (entry_copy / "recipe.py").write_text("changed")
+    with pytest.raises(ValueError, match="from where it came from") as error:
+        entry.check(entry_copy)
+    assert "keras-vae train" not in str(error.value)
+    monkeypatch.setattr(entry, "shelf", lambda: entry_copy.parent)
+    with pytest.raises(ValueError, match=f"keras-vae train {entry_copy.name} "):
+        entry.check(entry_copy)
+
+
 def test_a_name_that_is_no_data_set_is_refused(entry_copy):
     told = entry.metadata(entry_copy)
     told["data"]["name"] = "stranger:code/that_loads"

@@ -248,7 +248,7 @@ def test_progress_is_silent_if_asked(binary, capsys):
     evaluate.report(small_vae(), binary, 2, progress=False)
     assert capsys.readouterr().out == ""
     evaluate.report(small_vae(), binary, 2, progress=True)
-    assert "1/1" in capsys.readouterr().out
+    assert "1 of 1" in capsys.readouterr().out
 
 
 def test_autoencoder_beats_pca_with_a_code_of_the_same_size(digits):

@@ -37,7 +37,7 @@ def model(request):
 @pytest.fixture(scope="module", params=export.QUANTIZE)
 def file(request, model, tmp_path_factory):
     path = tmp_path_factory.mktemp("all") / "all.tflite"
-    names = [name for name in export.SIGNATURES if name != "generate" or hasattr(model, "prior")]
+    names = [name for name in export.SIGNATURES if name != "generate" or model.can_sample]
     return export.tflite(
         model, path, request.param, signatures=names, calibration_images=pictures(64)
     )

@@ -35,7 +35,7 @@ def entry(request):
     """(model, (12, H, W, C) test images in its support)."""
     model, found = zoo.load(request.param), zoo.examples(request.param)
     images = found["images"].astype("float32") / 255
-    return model, np.round(images) if hasattr(model, "prior") else images
+    return model, np.round(images) if model.posterior_family else images
 
 
 def combinations():

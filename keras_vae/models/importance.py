@@ -1,8 +1,9 @@
 """Importance samples of a VAE: distortion, rate and the bound on log p(x), image by image."""
 
-import keras
 import numpy as np
 import tensorflow as tf
+
+from keras_vae.progress import Bar
 
 POSITIONS_PER_STEP = 2_000_000  # pixels decoded at a time, whatever K is: some hundred MB
 
@@ -27,7 +28,7 @@ def importance_terms(model, images, importance_samples, seed=0, progress=False):
     step = tf.function(
         lambda x, count, key: vars(model.draw(x, x, count, seed=key)), reduce_retracing=True
     )
-    bar = keras.utils.Progbar(-(-len(images) // batch), verbose=1 if progress else 0)
+    bar = Bar(-(-len(images) // batch), "measuring", silent=not progress)
     parts = []
     for start in range(0, len(images), batch):
         x = tf.convert_to_tensor(images[start : start + batch])

@@ -9,12 +9,22 @@ from keras_vae.zoo import entry, publishing
 TEST_IMAGES = 2000
 
 
-def calibration_images(name):
-    """(512, H, W, C) validation images of an entry's data for int8, or None without the data."""
+def calibration_images(name, required=False):
+    """(512, H, W, C) validation images of an entry's data for int8.
+
+    Args:
+        name: of an entry, or a folder of one.
+        required: without the data an error, instead of None.
+
+    Raises:
+        FileNotFoundError: the data is not at hand, and required.
+    """
     chosen = entry.told_recipe(zoo.locate(name))
     try:
         return training.calibration_images(training.load_data(chosen), chosen)
     except FileNotFoundError:
+        if required:
+            raise
         return None
 
 

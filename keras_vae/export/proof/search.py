@@ -6,13 +6,12 @@ import math
 import tempfile
 from pathlib import Path
 
-import keras
-
 from keras_vae.choice import unknown
 from keras_vae.export.flatbuffer.contents import with_note
 from keras_vae.export.flatbuffer.selective import layers, selective
 from keras_vae.export.int8.calibration import KINDS, RANGES, int8_networks
 from keras_vae.export.proof.certificate import certify
+from keras_vae.progress import Bar
 from keras_vae.quiet import quiet
 
 COLUMN = {"nats": "nats_lost", "kib": "kib", "microseconds": "microseconds_per_image"}
@@ -109,7 +108,7 @@ def best(model, candidates, note, images, budget):
         ValueError: no file is within the budget.
     """
     contents, rows = {}, []
-    bar = keras.utils.Progbar(len(candidates))
+    bar = Bar(len(candidates), "tried")
     with tempfile.TemporaryDirectory() as folder:
         for number, (way, make) in enumerate(candidates.items()):
             with quiet():
