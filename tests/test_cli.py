@@ -208,11 +208,9 @@ def test_reconstruct_shows_pictures_above_their_reconstructions(name, digits, tm
     ("arguments", "said"),
     [
         (("generate", "dense_vae_digit", "--output", "x.png"), "Did you mean 'dense_vae_digits'"),
-        (("generate", "dense_ae_digits", "--output", "x.png"), "no prior"),
         (("generate", "dense_vae_digits", "--output", "x.jpg"), "must end in .png"),
         (("generate", "dense_vae_digits", "--output", "nowhere/x.png"), "no folder"),
         (("generate", "dense_vae_digits", "--separate", "--columns", "3", "--output", "x"), "one"),
-        (("interpolate", "dense_ae_digits", "--output", "x.png"), "no prior"),
         (("interpolate", "dense_vae_digits", "--from", "a.png", "--output", "x.png"), "both ends"),
         (("interpolate", "dense_vae_digits", "--invert", "--output", "x.png"), "--invert"),
         (("reconstruct", "dense_vae_digits", "a.png", "--output", "x.png"), "No picture at"),

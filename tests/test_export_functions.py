@@ -182,8 +182,8 @@ def test_wrong_choices(arguments, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_an_autoencoder_does_not_generate(tmp_path):
-    with pytest.raises(ValueError, match=r"Autoencoder has no prior.*must leave 'generate' out"):
+def test_an_autoencoder_generates_once_its_prior_is_fitted(tmp_path):
+    with pytest.raises(ValueError, match=r"prior of this Autoencoder was not fitted.*'generate'"):
         export.tflite(small("dense_ae"), tmp_path / "d.tflite", signatures=("decode", "generate"))
 
 

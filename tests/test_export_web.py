@@ -137,9 +137,9 @@ def test_what_the_page_knows_of_a_model(site, name, digits):
     spreads = [latent["std"] for latent in known["active"]]
     assert spreads == sorted(spreads, reverse=True)
     assert spreads[0] == pytest.approx(codes.std(axis=0).max(), rel=1e-2)
-    is_vae = hasattr(model, "prior")
+    is_vae = model.posterior_family is not None
     assert known["interpolation"] == ("spherical" if is_vae else "linear")
-    assert known["prior"] == ("standard_normal" if is_vae else None)
+    assert known["prior"] == ("standard_normal" if is_vae else "other")
 
 
 @pytest.mark.parametrize("name", ["dense_vae_digits", "dense_ae_digits"])

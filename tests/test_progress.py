@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_vae import evaluate, models, progress, recipe, terminal
+from keras_vae import evaluate, models, progress, recipe, terminal, training
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 
@@ -132,7 +132,7 @@ def test_a_recipe_tells_its_training(verbose, stream, live):
         name="tiny", data="digits", builder="dense_ae", arguments=arguments, epochs=2
     )
     with redirect_stdout(stream):
-        recipe.run(made, verbose=verbose)
+        training.run(made, verbose=verbose)
     told = [line.split()[:2] for line in lines_of(stream)] if stream.getvalue() else []
     epochs = [["epoch", "2/2"]] if live else [["epoch", "1/2"], ["epoch", "2/2"]]
     assert told == (epochs if verbose == "auto" else [])
