@@ -25,31 +25,27 @@ def int8_networks(model, images=None, kinds=KINDS, ranges="likelihood"):
         model, images, kinds, ranges: see `calibrated`.
 
     Returns:
-        function (network, kept) -> function of tensors, in the place of `rewrite.served`.
+        function (network) -> function of tensors, in the place of `rewrite.served`.
     """
-    return lambda network, kept=None: frozen(
-        calibrated(model, network, kept, images, kinds, ranges)
-    )
+    return lambda network: frozen(calibrated(model, network, images, kinds, ranges))
 
 
-def calibrated(model, network, kept=None, images=None, kinds=KINDS, ranges="likelihood"):
+def calibrated(model, network, images=None, kinds=KINDS, ranges="likelihood"):
     """The encoder or the decoder of a model, with the roundings of int8 activations.
 
     Args:
         model: Autoencoder or VAE.
         network: its encoder or its decoder.
-        kept: indices of the latents that a code of the file consists of, or None.
         images, kinds: see `calibration_codes`; the encoder needs images.
         ranges: one of RANGES, see `fake_quant.calibrate`.
 
     Returns:
         functional keras.Model of FakeQuant layers and of the network's own, copied.
     """
-    copy, marks = fake_quant.marked(network, kept)
+    copy, marks = fake_quant.marked(network)
     if network is model.decoder:
         inputs = calibration_codes(model, images, kinds)
         distribution = model.likelihood_family.distribution
-        inputs = inputs if kept is None else inputs[:, kept]
     else:
         inputs = _some(images)
         distribution = _of_code(model, inputs)
@@ -67,7 +63,7 @@ def _of_code(model, images):
     return lambda raw: tfd.Independent(normal(raw), reinterpreted_batch_ndims=1)
 
 
-def calibration_inputs(model, signatures, batch, images=None, kept=None, kinds=KINDS):
+def calibration_inputs(model, signatures, batch, images=None, kinds=KINDS):
     """What each signature is run on while ranges are taken: whole batches.
 
     Args:
@@ -75,14 +71,12 @@ def calibration_inputs(model, signatures, batch, images=None, kept=None, kinds=K
         signatures: names of `functions.SIGNATURES`.
         batch: images per call.
         images: see `calibration_codes`; "encode" and "reconstruct" need them.
-        kept: indices of the latents that a code of the file consists of, or None.
         kinds: of codes, see `calibration_codes`.
 
     Returns:
         dict of signature -> list of dicts of input name -> array.
     """
     codes = calibration_codes(model, images, kinds)
-    codes = codes if kept is None else codes[:, kept]
     count = len(codes)
     position = np.linspace(0, 1, count, dtype="float32")[:, None]
     arrays = {

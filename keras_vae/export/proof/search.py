@@ -1,4 +1,4 @@
-"""The best quantisation of a decoder, found by measuring: each way is converted, run and judged."""
+"""The ways to quantise a decoder, each converted, run and judged: what `export.best` tries."""
 
 import dataclasses
 import itertools
@@ -48,7 +48,7 @@ def ways(model, convert, inputs, images):
     Args:
         model: Autoencoder or VAE.
         convert: function (quantize, serve) -> bytes, by the converter of TensorFlow.
-        inputs: of `quantize.calibration_inputs`.
+        inputs: of `calibration.calibration_inputs`.
         images: (N, H, W, C) or (N, H, W) in [0, 1], to calibrate on.
 
     Returns:
@@ -90,13 +90,13 @@ def ways(model, convert, inputs, images):
     return found
 
 
-def best(model, candidates, note, images, budget):
-    """Tries all candidates.
+def measured(model, candidates, note, images, budget):
+    """Makes all candidates, measures them and takes the best.
 
     Args:
         model: Autoencoder or VAE.
         candidates: dict of `ways`.
-        note: of the file, see `artefact.with_note`.
+        note: of the file, see `contents.with_note`.
         images: (N, H, W, C) in the support of the likelihood, which judge.
         budget: Budget.
 
