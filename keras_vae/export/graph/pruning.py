@@ -93,17 +93,31 @@ def _smaller(model, kept):
     parameters = np.concatenate(  # of latent k: k, latent_dim + k, ...
         [kept + model.latent_dim * i for i in range(model.posterior_family.parameters_per_latent)]
     )
-    encoder = keras.models.clone_model(model.encoder)
-    copy_weights(model.encoder, encoder)
-    output = keras.ops.take(encoder.output, parameters.tolist(), axis=-1)
+    encoder = _fewer_outputs(model.encoder, parameters)
     families = {name: copied(family) for name, family in model.choices().items() if name != "prior"}
     families["prior"] = model.prior_family.of_latents(kept)
-    return type(model)(keras.Model(encoder.input, output), _fewer_inputs(model, kept), **families)
+    return type(model)(encoder, _fewer_inputs(model.decoder, kept), **families)
 
 
-def _fewer_inputs(model, kept):
-    """The decoder for codes of len(kept) numbers, the others being 0."""
-    network = model.decoder
+def _fewer_outputs(network, kept):
+    """The network with the outputs `kept` alone."""
+    last = next((layer for layer in network.layers if layer.output is network.output), None)
+    if type(last) is not layers.Dense:
+        clone = keras.models.clone_model(network)
+        copy_weights(network, clone)
+        return keras.Model(clone.input, keras.ops.take(clone.output, kept.tolist(), axis=-1))
+
+    def copy(layer):
+        config = layer.get_config()
+        return type(layer).from_config({**config, "units": len(kept)} if layer is last else config)
+
+    clone = keras.models.clone_model(network, clone_function=copy)
+    _copy_all_but(network, clone, {last.name: [weight[..., kept] for weight in last.get_weights()]})
+    return clone
+
+
+def _fewer_inputs(network, kept):
+    """The network for codes of len(kept) numbers, the others being 0."""
     first = readers(network)[id(network.input)]
     other = next((layer for layer in first if type(layer) is not layers.Dense), None)
     if other is not None:
@@ -112,16 +126,21 @@ def _fewer_inputs(model, kept):
             f"with {type(other).__name__}."
         )
     clone = keras.models.clone_model(network, input_tensors=keras.Input((len(kept),)))
-    for layer in clone.layers:
-        source = None if isinstance(layer, layers.InputLayer) else network.get_layer(layer.name)
-        if source in first:
-            kernel, *bias = source.get_weights()
-            layer.set_weights([kernel[kept], *bias])
-        elif isinstance(layer, keras.Model):
-            copy_weights(source, layer)
-        elif source is not None and source is not layer:
-            layer.set_weights(source.get_weights())
+    kernels = {layer.name: layer.get_weights() for layer in first}
+    smaller = {name: [kernel[kept], *bias] for name, (kernel, *bias) in kernels.items()}
+    _copy_all_but(network, clone, smaller)
     return clone
+
+
+def _copy_all_but(source, target, given):
+    """The weights of the layers of the same names, but for those of `given`, name -> weights."""
+    for layer in target.layers:
+        if layer.name in given:
+            layer.set_weights(given[layer.name])
+        elif isinstance(layer, keras.Model):
+            copy_weights(source.get_layer(layer.name), layer)
+        elif layer.weights:
+            layer.set_weights(source.get_layer(layer.name).get_weights())
 
 
 def _distortion(model, z, images):
