@@ -78,7 +78,7 @@ def rewritten(network, marking=None):
 
 
 class FirstDense(layers.Dense):
-    """Dense over codes in two parts, see `int8.fake_quant.TwoParts`.
+    """Dense over codes, or over codes in two parts, see `int8.fake_quant.TwoParts`.
 
     Attributes:
         codes: numbers of a code, the rows of its kernel.
@@ -92,7 +92,9 @@ class FirstDense(layers.Dense):
 
     def call(self, x):
         kernel = tf.convert_to_tensor(self.kernel)
-        x = tf.matmul(x, tf.concat([kernel, kernel / PART], axis=0))
+        if x.shape[-1] == 2 * self.codes:  # a layer that is shared reads other tensors as well
+            kernel = tf.concat([kernel, kernel / PART], axis=0)
+        x = tf.matmul(x, kernel)
         if self.use_bias:
             x = tf.nn.bias_add(x, tf.convert_to_tensor(self.bias))
         return self.activation(x)
