@@ -18,7 +18,7 @@ class Artefact:
         bytes: size on disk.
         ops: dict of operator name to how often it stands in the graph (of a SavedModel: in the
             graph of its `decode`).
-        quantize: None, "float16", "dynamic" or "int8"; or the way that "auto" chose.
+        quantize: None, "float16", "weights", "dynamic" or "int8"; or the way that "auto" chose.
         signatures: names of the functions that the file carries.
         output: what they give, "pixels", "uint8" or "logits".
         latents: indices of the latents that a code of the file consists of, or None for all.

@@ -1,4 +1,4 @@
-"""A model as a .tflite file: float32, float16, dynamic range or int8; one signature or several."""
+"""A model as a .tflite file: in float32 or quantised, with one signature or several."""
 
 import functools
 import re
@@ -23,10 +23,17 @@ from keras_vae.export.quantize import (
     int8_networks,
 )
 from keras_vae.export.rewrite import served
+from keras_vae.export.rounding import CODES, networks, weights_file
 from keras_vae.export.search import Budget, best, ways
 from keras_vae.quiet import quiet
 
-QUANTIZE = (None, "float16", "dynamic", "int8")  # and "auto": the best of them and of mixtures
+QUANTIZE = (
+    None,
+    "float16",
+    "weights",
+    "dynamic",
+    "int8",
+)  # and "auto": the best of them and of mixtures
 CHECKED_CODES = 32
 INT8_LIMIT = 3 / 255  # mean absolute pixel error above which an int8 file is not written
 
@@ -62,6 +69,7 @@ def tflite(
 
         None       float32 weights, float32 arithmetic
         "float16"  float16 weights, float32 arithmetic: half the bytes
+        "weights"  int8 weights, float32 arithmetic: a quarter of the bytes, see `rounding`
         "dynamic"  int8 weights, activations quantised while running: a quarter of the bytes
         "int8"     int8 weights and int8 activations with fixed scales, see `quantize.int8_networks`
         "auto"     the best within `budget` of these and of mixtures layer by layer, see
@@ -70,7 +78,7 @@ def tflite(
     Args:
         model: Autoencoder or VAE.
         path: file to write, ending in .tflite; an older file is replaced.
-        quantize: None, "float16", "dynamic", "int8" or "auto".
+        quantize: None, "float16", "weights", "dynamic", "int8" or "auto".
         signatures: names of `export.SIGNATURES`.
         output: "pixels" (means in [0, 1]), "uint8" (0..255, for a bitmap), or "logits": the raw
             parameters of the likelihood, of which each channel has one or more.
@@ -78,10 +86,10 @@ def tflite(
         min_rate: latents whose rate, the mean over `calibration_images`, is below this many nats
             are left out of the codes, and of the weights; or None. The artefact says which are
             kept and what that costs.
-        calibration_images: (N, H, W, C) or (N, H, W) in [0, 1], used by "int8", "auto" and
-            `min_rate`. For int8 their codes (and, for a VAE, samples of their posterior) calibrate
-            beside draws of the prior; an Autoencoder has no prior and needs them. "auto" needs
-            them, in the support of the likelihood.
+        calibration_images: (N, H, W, C) or (N, H, W) in [0, 1], used by "weights", "int8", "auto"
+            and `min_rate`. Their codes (and, for a VAE, samples of their posterior) calibrate
+            beside draws of the prior; an Autoencoder has no prior and needs them, as encoders do.
+            "auto" needs them, in the support of the likelihood.
         budget: `search.Budget` of "auto": at most 0.05 nats, the smallest file, by default.
 
     Returns:
@@ -107,17 +115,23 @@ def tflite(
     if min_rate is not None:
         note["latents"], note["pruned_nats"] = live_latents(model, calibration_images, min_rate)
     convert = functools.partial(_convert, model, signatures, output, batch, note["latents"])
+    rounded = functools.partial(_rounded, model, convert, signatures, batch, note["latents"])
     if quantize == "auto":
         images = _halves(calibration_images, signatures)
         inputs = calibration_inputs(model, signatures, batch, images[0], note["latents"])
-        candidates = ways(model, convert, inputs, images[0])
+        candidates = ways(model, convert, rounded, inputs, images[0])
         content, tries = best(model, candidates, note, images[1], budget or Budget())
         quantize = next(row["file"] for row in tries if row["chosen"])
     else:
-        tries, serve = (), served
-        if quantize == "int8":
-            serve = int8_networks(model, check_images(signatures, calibration_images))
-        content = with_note(convert(quantize, serve), note)
+        tries = ()
+        images = calibration_images
+        if quantize in ("weights", "int8"):
+            check_images(signatures, images, quantize)
+        if quantize == "weights":
+            content = with_note(rounded(images), note)
+        else:
+            serve = int8_networks(model, images) if quantize == "int8" else served
+            content = with_note(convert(quantize, serve), note)
         if quantize == "int8" and "decode" in signatures:
             _check_error(model, content, calibration_images, note)
     ops = count_builtin(content)
@@ -161,6 +175,12 @@ def _convert(model, signatures, output, batch, kept, quantize, serve=served):
             f"The decoder of this model does not convert to TFLite (quantize={quantize!r}). The "
             f"converter says: {str(error).strip()[:1000]}"
         ) from error
+
+
+def _rounded(model, convert, signatures, batch, kept, images):
+    """The model as the bytes of a file of int8 weights and float32 arithmetic."""
+    inputs = calibration_inputs(model, signatures, batch, images, kept, count=CODES)
+    return weights_file(convert(None, networks(model, images)), inputs)
 
 
 def _check_error(model, content, images, note):
