@@ -94,15 +94,19 @@ def export_shelf(folder, names=None, images=certification.calibration_images):
 
     Returns:
         dict of (name, format) -> (path, (8, D) float32 golden codes), for `decode`; format is
-        "float32", "float16", "dynamic" or "int8". Without the data of an Autoencoder, which
-        calibrates it, its int8 file is left out.
+        "float32", "float16", "weights", "dynamic" or "int8". Without the data of an Autoencoder,
+        which calibrates them, its files of "weights" and "int8" are left out.
     """
     files = {}
     for name in zoo.names() if names is None else names:
         model, calibration = zoo.load(name), images(name)
         z, _ = zoo.golden(name)
         for quantize in export.QUANTIZE:
-            if quantize == "int8" and calibration is None and not hasattr(model, "prior"):
+            if (
+                quantize in ("weights", "int8")
+                and calibration is None
+                and not hasattr(model, "prior")
+            ):
                 continue
             path = Path(folder) / f"{name}_{quantize or 'float32'}.tflite"
             export.tflite(model, path, quantize, calibration_images=calibration)

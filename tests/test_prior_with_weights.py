@@ -130,7 +130,7 @@ def test_a_recipe_trains_publishes_and_loads(tmp_path):
 
 @pytest.mark.parametrize(
     ("quantize", "min_rate"),
-    list(itertools.product([None, "float16", "dynamic", "int8"], [None, 1e-6])),
+    list(itertools.product(export.QUANTIZE, [None, 1e-6])),
 )
 def test_every_signature_leaves(fitted, images, tmp_path, quantize, min_rate):
     path = tmp_path / "model.tflite"

@@ -2,8 +2,8 @@
 
 The files, in the order in which they build on each other: artefact, decoder, saved_model,
 rewrite, generator, functions, pruning, fake_quant, quantize, equalise, aware, peephole,
-interpreter, verify, certificate, selective, rounding, search, output_file, tflite, micro, runtimes,
-c_array, web_models, web, web_server.
+interpreter, verify, certificate, selective, layer_inputs, rounding, search, output_file, tflite,
+micro, runtimes, c_array, web_models, web, web_server.
 """
 
 from keras_vae.export.artefact import Artefact

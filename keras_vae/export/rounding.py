@@ -5,25 +5,21 @@ codes, and what its layers are given says which errors of their weights matter. 
 first is made up for by what is rounded later, as in GPTQ (Frantar et al., arXiv 2210.17323).
 """
 
-import collections
 import copy
 import dataclasses
 
 import numpy as np
-import tensorflow as tf
 
 from keras_vae.export.artefact import parse
 from keras_vae.export.equalise import equalise_weights
+from keras_vae.export.layer_inputs import kernels, moments
 from keras_vae.export.quantize import calibration_codes, some
 from keras_vae.export.rewrite import frozen, rewritten
-from keras_vae.quiet import quiet
 
 LEVELS = 127  # the integers are symmetric, -127 to 127
-SMALL = 1024  # layers of fewer weights stay float32: few bytes
+SMALL = 256  # layers of fewer weights stay float32: a few bytes
 CODES = 1024  # of each kind that the file is run on
-ROWS = 16_384  # inputs of a layer that decide on its weights
 DAMPING = 0.01  # of an input's mean square, added to every input's
-AXES = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "TRANSPOSE_CONV": 0, "DEPTHWISE_CONV_2D": 3}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,9 +113,9 @@ def networks(model, images=None):
         function = frozen(rewritten(twin, kept))
         if scale is None:
             return function
-        inverse = 1 / (scale if kept is None else scale[list(kept)])
-        # Without the maximum, which changes nothing, the converter multiplies the weights instead.
-        return lambda z: function(tf.maximum(z * inverse, tf.float32.min))
+        more = 1 / (scale if kept is None else scale[list(kept)]) - 1
+        # As a sum: a lone product would be multiplied into the weights before or behind it.
+        return lambda z: function(z + z * more)
 
     return serve
 
@@ -140,8 +136,8 @@ def weights_file(content, inputs):
 def simulated(content, inputs):
     """Chooses the integers of a file.
 
-    A kernel that signatures share is rounded once, by what the first of them gives it. Kernels
-    whose inputs are not understood (neither FULLY_CONNECTED nor CONV_2D) are rounded to nearest.
+    A kernel that signatures share is rounded once, by what the first of them gives it. Kernels of
+    layers that are no plain product (transposed and depthwise convolutions) are rounded to nearest.
 
     Args:
         content, inputs: of `weights_file`.
@@ -151,20 +147,20 @@ def simulated(content, inputs):
         of a buffer in it -> Rounded.
     """
     model = parse(content)
-    kernels, rounded = _kernels(model), {}
-    seen = _moments(content, model, kernels, inputs)
-    for number, (kernel, axis, steps) in kernels.items():
+    layers, rounded = kernels(model, SMALL), {}
+    seen = moments(content, model, layers, inputs)
+    for number, layer in layers.items():
         if number not in seen:
-            rounded[number] = nearest(kernel, axis)
+            rounded[number] = nearest(layer.values, layer.axis)
         else:
-            rows, (moments, mean) = kernel.reshape(len(kernel), -1), seen[number]
-            biased = all(len(step.inputs) > 2 and step.inputs[2] >= 0 for _, step in steps)
-            found = least_error(rows, moments - np.outer(mean, mean) if biased else moments)
-            if biased:  # what the errors do on average
-                _move_biases(model, number, steps, (rows - found.kernel()) @ mean)
-            rounded[number] = dataclasses.replace(
-                found, integers=found.integers.reshape(kernel.shape)
-            )
+            rows, (squares, mean) = layer.values.reshape(len(layer.values), -1), seen[number]
+            biased = all(len(step.inputs) > 2 and step.inputs[2] >= 0 for _, step in layer.uses)
+            # A bias is free to take back what the errors do on average.
+            found = least_error(rows, squares - np.outer(mean, mean) if biased else squares)
+            if biased:
+                _move_biases(model, layer.uses, (rows - found.kernel()) @ mean)
+            integers = found.integers.reshape(layer.values.shape)
+            rounded[number] = dataclasses.replace(found, integers=integers)
         model.buffers[number].data = rounded[number].kernel().ravel().view("uint8")
     return _bytes(model), rounded
 
@@ -181,6 +177,8 @@ def packed(content, rounded):
     from ai_edge_litert import schema_py_generated as schema
 
     model = parse(content)
+    if not rounded:
+        return content
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
     code.version = 5  # the first with a scale for each channel
@@ -218,39 +216,9 @@ def _bytes(model):
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
-def _name(model, step):
-    from ai_edge_litert import schema_py_generated as schema
-
-    code = model.operatorCodes[step.opcodeIndex]
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    return next((name for name in AXES if getattr(schema.BuiltinOperator, name) == number), None)
-
-
-def _kernels(model):
-    """Buffer -> (float32 kernel, axis of its channels, its [(graph, step)]), the large ones."""
-    found, shapes = {}, collections.defaultdict(set)
-    for graph in model.subgraphs:
-        for tensor in graph.tensors:
-            shapes[tensor.buffer].add(tuple(() if tensor.shape is None else tensor.shape))
-        for step in graph.operators:
-            name = _name(model, step)
-            if name is None:
-                continue
-            tensor = graph.tensors[step.inputs[1]]
-            data = model.buffers[tensor.buffer].data
-            if tensor.type or data is None or len(data) < 4 * SMALL:  # type 0 is float32
-                continue
-            if len(shapes[tensor.buffer]) > 1:  # one buffer, seen as different arrays
-                continue
-            kernel = np.frombuffer(np.asarray(data, "uint8").tobytes(), "float32")
-            kernel = kernel.reshape(tensor.shape)
-            found.setdefault(tensor.buffer, (kernel, AXES[name], []))[2].append((graph, step))
-    return found
-
-
-def _move_biases(model, number, steps, shift):
-    """Adds to the biases of the steps; one that others read, too, is copied."""
-    own = {id(step) for _, step in steps}
+def _move_biases(model, uses, shift):
+    """Adds to the biases of steps; a buffer or tensor that others read, too, is copied first."""
+    own = {id(step) for _, step in uses}
     elsewhere = {
         graph.tensors[tensor].buffer
         for graph in model.subgraphs
@@ -258,21 +226,19 @@ def _move_biases(model, number, steps, shift):
         for place, tensor in enumerate(step.inputs)
         if tensor >= 0 and (place != 2 or id(step) not in own)
     }
-    moved = {}
-    for graph, step in steps:
-        tensor = copy.copy(graph.tensors[step.inputs[2]])
-        if tensor.buffer not in moved:
-            buffer = copy.copy(model.buffers[tensor.buffer])
-            bias = np.frombuffer(np.asarray(buffer.data, "uint8").tobytes(), "float32")
+    moved = {}  # number of a buffer -> of the moved one
+    for graph, step in uses:
+        tensor = graph.tensors[step.inputs[2]]
+        before = tensor.buffer
+        if before not in moved:
+            buffer = copy.copy(model.buffers[before])
+            bias = np.asarray(buffer.data, "uint8").view("float32")
             buffer.data = (bias + shift).astype("float32").view("uint8")
-            moved[tensor.buffer] = tensor.buffer
-            if tensor.buffer in elsewhere:
-                moved[tensor.buffer] = len(model.buffers)
-                model.buffers.append(buffer)
-            model.buffers[moved[tensor.buffer]] = buffer
-        tensor.buffer = moved[tensor.buffer]
-        if tensor.buffer != graph.tensors[step.inputs[2]].buffer:
-            graph.tensors.append(tensor)
+            moved[before] = len(model.buffers) if before in elsewhere else before
+            model.buffers[moved[before] : moved[before] + 1] = [buffer]
+        if moved[before] != before:
+            graph.tensors.append(copy.copy(tensor))
+            graph.tensors[-1].buffer = moved[before]
             step.inputs = [*step.inputs[:2], len(graph.tensors) - 1]
 
 
@@ -286,96 +252,3 @@ def _expand(graph, index, code, schema):
     step = schema.OperatorT()
     step.opcodeIndex, step.inputs, step.outputs = code, [index], [end]
     graph.operators.insert(first, step)
-
-
-# ---- what the layers are given -------------------------------------------------------------------
-
-
-def _moments(content, model, kernels, inputs):
-    """Buffer -> (E x x^T, E x) of the inputs x of its layer, in float64."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    with quiet():
-        interpreter = Interpreter(
-            model_content=content,
-            num_threads=1,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            experimental_preserve_all_tensors=True,
-        )
-    graphs = {entry.signatureKey.decode(): entry.subgraphIndex for entry in model.signatureDefs}
-    random, found = np.random.default_rng(0), {}
-    for signature, calls in inputs.items():
-        steps = {
-            number: next(
-                step for graph, step in uses if graph is model.subgraphs[graphs[signature]]
-            )
-            for number, (_, _, uses) in kernels.items()
-            if number not in found
-            and any(graph is model.subgraphs[graphs[signature]] for graph, _ in uses)
-            and _name(model, uses[0][1]) in ("FULLY_CONNECTED", "CONV_2D")
-        }
-        sums = {number: _Sums() for number in steps}
-        runner = interpreter.get_signature_runner(signature)
-        for call in calls:
-            runner(**call)
-            for number, step in steps.items():
-                x = interpreter.get_tensor(int(step.inputs[0]), graphs[signature])
-                shape = kernels[number][0].shape
-                if len(shape) == 2:
-                    rows = x.reshape(-1, shape[1])
-                else:
-                    rows = _patches(x, shape, step.builtinOptions)
-                count = max(ROWS // len(calls), 1)
-                if len(rows) > count:
-                    rows = rows[random.choice(len(rows), count, replace=False)]
-                sums[number].add(rows.reshape(len(rows), -1))
-        found |= {number: total.moments() for number, total in sums.items()}
-    return found
-
-
-class _Sums:
-    """Adds up x x^T and x, many rows at a time."""
-
-    def __init__(self):
-        self.rows, self.count, self.squares, self.total = [], 0, 0.0, 0.0
-
-    def add(self, rows):
-        self.rows.append(rows.astype("float64"))
-        if len(self.rows) >= 256:
-            self._flush()
-
-    def _flush(self):
-        rows = np.concatenate(self.rows)
-        self.squares, self.total = self.squares + rows.T @ rows, self.total + rows.sum(axis=0)
-        self.rows, self.count = [], self.count + len(rows)
-
-    def moments(self):
-        if self.rows:
-            self._flush()
-        return self.squares / self.count, self.total / self.count
-
-
-def _patches(x, shape, options):
-    """(B, H, W, C) -> (positions, h, w, C), what a CONV_2D of this kernel shape multiplies."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    sides = zip(
-        x.shape[1:3],
-        shape[1:3],
-        (options.strideH, options.strideW),
-        (options.dilationHFactor, options.dilationWFactor),
-    )
-    widths, windows, strides, dilations = [], [], [], []
-    for size, taps, stride, dilation in sides:
-        window = (taps - 1) * dilation + 1
-        pad = max((-(-size // stride) - 1) * stride + window - size, 0)
-        pad = pad if options.padding == schema.Padding.SAME else 0
-        widths.append((pad // 2, pad - pad // 2))
-        windows.append(window)
-        strides.append(stride)
-        dilations.append(dilation)
-    x = np.pad(x, [(0, 0), *widths, (0, 0)])
-    view = np.lib.stride_tricks.sliding_window_view(x, windows, axis=(1, 2))
-    view = view[:, :: strides[0], :: strides[1], :, :: dilations[0], :: dilations[1]]
-    view = np.moveaxis(view, 3, -1)  # (B, rows, columns, h, w, C)
-    return view.reshape(-1, *view.shape[3:])
