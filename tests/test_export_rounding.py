@@ -130,9 +130,21 @@ class TestLayerInputs:
         inputs = calibration_inputs(model, ("decode",), 1)
         seen = layer_inputs.moments(content, parsed, found, inputs)
         z = np.concatenate([call["z"] for call in inputs["decode"]])
-        squares, mean = seen[next(iter(found))]
-        np.testing.assert_allclose(squares, z.T @ z / len(z), rtol=1e-4, atol=1e-6)
+        covariance, mean = seen[next(iter(found))]
+        expected = np.cov(z, rowvar=False, bias=True)
+        np.testing.assert_allclose(covariance, expected, rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(mean, z.mean(axis=0), rtol=1e-4, atol=1e-6)
+
+    def test_inputs_that_hardly_vary(self):
+        random = np.random.default_rng(0)
+        x = (1000 + random.normal(0, 1, (600, 4)) * [1, 2, 3, 0]).astype("float32")
+        sums = layer_inputs._Sums()
+        for row in x:
+            sums.add(row[None])
+        covariance, mean = sums.moments()
+        expected = np.cov(x.astype("float64"), rowvar=False, bias=True)
+        np.testing.assert_allclose(covariance, expected, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(mean, x.mean(axis=0, dtype="float64"), rtol=1e-6)
 
 
 class TestEqualise:

@@ -61,7 +61,7 @@ def kernels(model, smallest):
 
 
 def moments(content, model, layers, inputs):
-    """Runs a file and takes the moments of what its layers multiply by their kernels.
+    """Runs a file and takes the moments of the inputs that its layers multiply by their kernels.
 
     Args:
         content: bytes of the file.
@@ -70,9 +70,9 @@ def moments(content, model, layers, inputs):
         inputs: of `quantize.calibration_inputs`.
 
     Returns:
-        dict of the number of a buffer -> (E x x^T, E x), float64 of shapes (inputs, inputs) and
-        (inputs,): of rows x of a dense layer's input, patches of a convolution's. Kernels that are
-        no PRODUCTS, or that no signature of `inputs` uses, are not in it.
+        dict of the number of a buffer -> (covariance, mean), float64 of shapes (inputs, inputs) and
+        (inputs,): of the rows x of a dense layer's input, patches of a convolution's. Kernels that
+        are no PRODUCTS, or that no signature of `inputs` uses, are not in it.
     """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -108,10 +108,13 @@ def moments(content, model, layers, inputs):
 
 
 class _Sums:
-    """Adds up x x^T and x, many rows at a time."""
+    """Adds up x x^T and x, many rows at a time, x seen from about its mean.
+
+    From elsewhere the covariance of inputs that hardly vary would be lost in float32.
+    """
 
     def __init__(self):
-        self.rows, self.count, self.squares, self.total = [], 0, 0.0, 0.0
+        self.rows, self.count, self.squares, self.total, self.origin = [], 0, 0.0, 0.0, None
 
     def add(self, rows):
         self.rows.append(rows)
@@ -120,6 +123,8 @@ class _Sums:
 
     def _flush(self):
         rows = np.concatenate(self.rows)
+        self.origin = rows.mean(axis=0) if self.origin is None else self.origin
+        rows = rows - self.origin
         self.squares = self.squares + (rows.T @ rows).astype("float64")
         self.total = self.total + rows.sum(axis=0, dtype="float64")
         self.rows, self.count = [], self.count + len(rows)
@@ -127,7 +132,8 @@ class _Sums:
     def moments(self):
         if self.rows:
             self._flush()
-        return self.squares / self.count, self.total / self.count
+        mean = self.total / self.count
+        return self.squares / self.count - np.outer(mean, mean), self.origin + mean
 
 
 def _name(model, step):

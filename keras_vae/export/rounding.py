@@ -153,10 +153,10 @@ def simulated(content, inputs):
         if number not in seen:
             rounded[number] = nearest(layer.values, layer.axis)
         else:
-            rows, (squares, mean) = layer.values.reshape(len(layer.values), -1), seen[number]
+            rows, (moving, mean) = layer.values.reshape(len(layer.values), -1), seen[number]
             biased = all(len(step.inputs) > 2 and step.inputs[2] >= 0 for _, step in layer.uses)
             # A bias is free to take back what the errors do on average.
-            found = least_error(rows, squares - np.outer(mean, mean) if biased else squares)
+            found = least_error(rows, moving if biased else moving + np.outer(mean, mean))
             if biased:
                 _move_biases(model, layer.uses, (rows - found.kernel()) @ mean)
             integers = found.integers.reshape(layer.values.shape)
