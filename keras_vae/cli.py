@@ -175,8 +175,8 @@ def export(
     quantize: Annotated[
         str,
         typer.Option(
-            help="none, float16, dynamic, int8, or auto: the smallest that loses at most "
-            "--max-nats (tflite only)."
+            help="none, float16, weights (int8, float32 arithmetic), dynamic, int8, or auto: the "
+            "smallest that loses at most --max-nats (tflite only)."
         ),
     ] = "none",
     max_nats: Annotated[
@@ -270,7 +270,9 @@ def web(
     models: Annotated[
         list[str] | None, typer.Option("--model", help="Entry or folder; once for each model.")
     ] = None,
-    quantize: Annotated[str, typer.Option(help="none, float16, dynamic or int8.")] = "dynamic",
+    quantize: Annotated[
+        str, typer.Option(help="none, float16, weights, dynamic or int8.")
+    ] = "dynamic",
     litert: Annotated[
         Path | None, typer.Option(help="node_modules folder that holds @litertjs/core.")
     ] = None,

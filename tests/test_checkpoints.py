@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_vae import checkpoints, models, recipe, zoo
+from keras_vae import checkpoints, models, recipe, training, zoo
 from keras_vae.zoo import runs
 
 
@@ -92,7 +92,7 @@ class TestTrain:
         folder, states = tmp_path / "mine", tmp_path / ".mine.checkpoints"
         first = runs.train(self.wanted(), folder, verbose=0)
         assert not states.exists()
-        recipe._claim(states, self.wanted())
+        training._claim(states, self.wanted())
         (states / "epoch_00002").mkdir(parents=True)
         (states / "epoch_00002" / "state.json").write_text('{"epochs": 2, "seconds": 1.0}')
         with pytest.warns(UserWarning, match=r"epoch_00002' cannot be read"):

@@ -306,7 +306,7 @@ def test_train_on_a_folder_of_pictures(tmp_path, recwarn):
     assert model.latent_dim == 3
 
 
-@pytest.mark.parametrize("quantize", ["none", "float16", "dynamic", "int8"])
+@pytest.mark.parametrize("quantize", ["none", "float16", "weights", "dynamic", "int8"])
 def test_export_writes_and_measures_a_file(quantize, tmp_path):
     path = tmp_path / "decoder.tflite"
     options = ("--format", "tflite", "--quantize", quantize, "--output", path, "--json")

@@ -104,7 +104,7 @@ class TestWhatIsWritten:
     def test_caption_says_what_the_samples_of_an_autoencoder_are(self):
         captions = {}
         for builder in ("dense_ae", "dense_vae"):
-            picture = entry._picture(untrained_run(builder, SMALL, images=300))
+            picture = publishing._picture(untrained_run(builder, SMALL, images=300))
             captions[builder] = (picture[:24, :464] < 128).sum()
         assert captions["dense_ae"] > 4 * captions["dense_vae"] > 0  # a sentence, a word
 

@@ -13,7 +13,8 @@ class Artefact:
         bytes: size on disk.
         ops: dict of operator name to how often it stands in the graph (of a SavedModel: in the
             graph of its `decode`).
-        quantize: None, "float16", "dynamic" or "int8"; of `export.best` the name of what it chose.
+        quantize: None, "float16", "weights", "dynamic" or "int8"; of `export.best` the name of the
+            way that it chose.
         signatures: names of the functions that the file carries.
         output: what they give, "pixels", "uint8" or "logits".
         tries: of `export.best`, a dict of `export.certify` for each file that was tried, with the

@@ -7,7 +7,7 @@ from keras_vae.export.artefact import Artefact
 from keras_vae.export.flatbuffer.contents import count_builtin
 from keras_vae.export.int8.calibration import calibration_inputs
 from keras_vae.export.proof.search import Budget, measured, ways
-from keras_vae.export.tflite import checked, converted
+from keras_vae.export.tflite import checked, converted, rounded
 
 
 def best(model, path, images, *, budget=None, signatures=("decode",), output="pixels", batch=1):
@@ -42,8 +42,9 @@ def best(model, path, images, *, budget=None, signatures=("decode",), output="pi
         )
     calibrating, judging = images[::2], images[1::2]
     convert = functools.partial(converted, model, signatures, output, batch)
+    round_weights = functools.partial(rounded, model, signatures, output, batch)
     inputs = calibration_inputs(model, signatures, batch, calibrating)
-    candidates = ways(model, convert, inputs, calibrating)
+    candidates = ways(model, convert, round_weights, inputs, calibrating)
     note = {"output": output}
     content, tries = measured(model, candidates, note, judging, budget or Budget())
     chosen = next(row["file"] for row in tries if row["chosen"])

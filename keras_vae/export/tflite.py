@@ -1,4 +1,4 @@
-"""A model as a .tflite file: float32, float16, dynamic range or int8; one signature or several."""
+"""A model as a .tflite file: in float32 or quantised, with one signature or several."""
 
 import re
 import tempfile
@@ -14,12 +14,18 @@ from keras_vae.export.flatbuffer.peephole import tidy
 from keras_vae.export.graph import decoder
 from keras_vae.export.graph.functions import SIGNATURES, check_choices, functions
 from keras_vae.export.graph.rewrite import served
-from keras_vae.export.int8.calibration import calibration_codes, check_images, int8_networks
+from keras_vae.export.int8.calibration import (
+    calibration_codes,
+    calibration_inputs,
+    check_images,
+    int8_networks,
+)
+from keras_vae.export.int8.rounding import CODES, networks, weights_file
 from keras_vae.export.output_file import writable
 from keras_vae.export.runtime.interpreter import run
 from keras_vae.quiet import quiet
 
-QUANTIZE = (None, "float16", "dynamic", "int8")
+QUANTIZE = (None, "float16", "weights", "dynamic", "int8")
 CHECKED_CODES = 32
 INT8_LIMIT = 3 / 255  # mean absolute pixel error above which an int8 file is not written
 
@@ -53,6 +59,7 @@ def tflite(
 
         None       float32 weights, float32 arithmetic
         "float16"  float16 weights, float32 arithmetic: half the bytes
+        "weights"  int8 weights, float32 arithmetic: a quarter of the bytes, see `rounding`
         "dynamic"  int8 weights, activations quantised while running: a quarter of the bytes
         "int8"     int8 weights and int8 activations with fixed scales, see
                    `int8.calibration.int8_networks`
@@ -60,14 +67,14 @@ def tflite(
     Args:
         model: Autoencoder or VAE.
         path: file to write, ending in .tflite; an older file is replaced.
-        quantize: None, "float16", "dynamic" or "int8".
+        quantize: None, "float16", "weights", "dynamic" or "int8".
         signatures: names of `export.SIGNATURES`.
         output: "pixels" (means in [0, 1]), "uint8" (0..255, for a bitmap), or "logits": the raw
             parameters of the likelihood, of which each channel has one or more.
         batch: images per call.
-        calibration_images: (N, H, W, C) or (N, H, W) in [0, 1], used by "int8": their codes (and,
-            for a VAE, samples of their posterior) calibrate beside draws of the prior. A prior that
-            was not fitted yet, and an encoder, need them.
+        calibration_images: (N, H, W, C) or (N, H, W) in [0, 1], used by "weights" and "int8": their
+            codes (and, for a VAE, samples of their posterior) calibrate beside draws of the prior.
+            A prior that was not fitted yet, and an encoder, need them.
 
     Returns:
         Artefact.
@@ -83,10 +90,13 @@ def tflite(
     path, signatures = checked(model, path, signatures, output, batch)
     if quantize not in QUANTIZE:
         raise unknown("quantize", quantize, QUANTIZE, "; `export.best` chooses by measuring")
-    serve = served
-    if quantize == "int8":
-        serve = int8_networks(model, check_images(signatures, calibration_images))
-    content = converted(model, signatures, output, batch, quantize, serve)
+    if quantize in ("weights", "int8"):
+        check_images(signatures, calibration_images, quantize)
+    if quantize == "weights":
+        content = rounded(model, signatures, output, batch, calibration_images)
+    else:
+        serve = int8_networks(model, calibration_images) if quantize == "int8" else served
+        content = converted(model, signatures, output, batch, quantize, serve)
     content = with_note(content, {"output": output})
     if quantize == "int8" and "decode" in signatures:
         _check_error(model, content, calibration_images, output)
@@ -141,6 +151,13 @@ def converted(model, signatures, output, batch, quantize=None, serve=served):
             f"The decoder of this model does not convert to TFLite (quantize={quantize!r}). The "
             f"converter says: {str(error).strip()[:1000]}"
         ) from error
+
+
+def rounded(model, signatures, output, batch, images):
+    """A model of int8 weights and float32 arithmetic, see `int8.rounding`: bytes of the file."""
+    inputs = calibration_inputs(model, signatures, batch, images, count=CODES)
+    float32 = converted(model, signatures, output, batch, serve=networks(model, images))
+    return weights_file(float32, inputs)
 
 
 def _check_error(model, content, images, output):

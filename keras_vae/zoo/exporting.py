@@ -62,7 +62,7 @@ def write(
         raise unknown("format", format, FORMATS)
     model, images, told = entry.load(name), None, {}
     judged = quantize == "auto" or min_rate is not None
-    if judged or quantize == "int8":
+    if judged or quantize in ("weights", "int8"):
         images = certificates.calibration_images(name, required=judged)
     if min_rate is not None:
         before, (model, kept, nats) = model.latent_dim, export.pruned(model, images, min_rate)

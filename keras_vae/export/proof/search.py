@@ -42,20 +42,21 @@ class Budget:
         return all(row[column] <= getattr(self, name) for name, column in COLUMN.items())
 
 
-def ways(model, convert, inputs, images):
+def ways(model, convert, rounded, inputs, images):
     """The ways to quantise a file that are tried.
 
     Args:
         model: Autoencoder or VAE.
         convert: function (quantize, serve) -> bytes, by the converter of TensorFlow.
+        rounded: function (images) -> bytes, of `quantize="weights"`.
         inputs: of `calibration.calibration_inputs`.
         images: (N, H, W, C) or (N, H, W) in [0, 1], to calibrate on.
 
     Returns:
         dict of name -> function () -> bytes. By the converter: float32, float16, dynamic, and int8
         for each calibration set and each kind of range. Layer by layer: int8 with ranges of a
-        moving average, int8 with a last layer of another kind, int8 weights alone, and the same
-        for the dense layers only.
+        moving average, int8 with a last layer of another kind, int8 weights alone (see `rounding`),
+        and weights alone or dynamic for the dense layers only.
     """
     whole = convert(None)
     heavy = layers(whole)
@@ -83,7 +84,7 @@ def ways(model, convert, inputs, images):
     found["int8, moving average"] = mixed("int8", estimator="moving_average")
     for scheme in ("float32", "weights", "dynamic"):
         found[f"int8, last layer {scheme}"] = mixed("int8", scheme, last)
-    found["int8 weights"] = mixed("weights")
+    found["int8 weights"] = lambda: rounded(images)
     if len(dense) < len(heavy):
         found["int8 weights, dense layers only"] = mixed("float32", "weights", dense)
         found["dynamic, dense layers only"] = mixed("float32", "dynamic", dense)
