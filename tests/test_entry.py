@@ -33,7 +33,9 @@ def untrained_run(builder, arguments, images=60, **fields):
     )
     bound = {"image_shape": (8, 8, 1), **arguments}
     numbers = {"images": len(splits.test), "mse": 0.1}
-    return training.Run(made, bound, models.build(builder, **bound), splits, numbers, 1.0)
+    model = models.build(builder, **bound)
+    model.complete(data.pixels(splits.train))
+    return training.Run(made, bound, model, splits, numbers, 1.0)
 
 
 class TestWhatIsWritten:

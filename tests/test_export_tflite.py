@@ -159,7 +159,7 @@ def test_wrong_arguments(vae, tmp_path):
     for batch in (0, 1.5, True):
         with pytest.raises(ValueError, match="batch must be an integer"):
             export.tflite(vae, good, batch=batch)
-    with pytest.raises(TypeError, match="received list, which has no encoder"):
+    with pytest.raises(TypeError, match="received list, which has none"):
         export.tflite([], good)
     assert not good.exists()
 
