@@ -87,6 +87,7 @@ class TestTrain:
             }
         )
 
+    @pytest.mark.shelf
     def test_a_kill_while_the_checkpoints_were_removed_costs_nothing(self, tmp_path):
         """The last epoch's state without its weights: it is trained again, and not published."""
         folder, states = tmp_path / "mine", tmp_path / ".mine.checkpoints"
@@ -108,6 +109,7 @@ class TestTrain:
             runs.train(bad, folder, verbose=0)
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
+    @pytest.mark.shelf
     def test_a_run_that_misses_is_kept_where_there_is_nothing_better(self, tmp_path):
         bad = self.wanted(expected={"nll_nats": 1.0}, tolerance={"nll_nats": 0.1})
         written = runs.train(bad, tmp_path / "mine", verbose=0)

@@ -258,6 +258,7 @@ def test_train_rebuilds_an_entry_that_every_verb_takes(tmp_path):
     assert run("info", folder).exit_code == 0
 
 
+@pytest.mark.shelf
 def test_train_takes_beta_batch_size_and_learning_rate(tmp_path):
     folder = tmp_path / "mine"
     options = ("--beta", 4, "--batch-size", 500, "--learning-rate", 0.01, "--epochs", 1)
@@ -329,6 +330,7 @@ def test_export_of_all_that_a_file_can_do(tmp_path):
     assert abs(row["nats_lost"]) < 1
 
 
+@pytest.mark.shelf
 def test_export_finds_the_best_quantisation(tmp_path):
     path = tmp_path / "d.tflite"
     options = ("--quantize", "auto", "--max-nats", "0.5", "--output", path)
@@ -378,6 +380,7 @@ def test_a_warning_is_one_line_without_its_source(monkeypatch, capsys):
     assert capsys.readouterr().err == f"keras-vae: {message}\n"
 
 
+@pytest.mark.shelf
 def test_train_in_a_terminal_rewrites_one_line_and_measures_in_another(tmp_path):
     shown = in_a_terminal("train", "dense_vae_digits", "--epochs", 3, "--output", tmp_path / "a")
     training_line, measuring, *table = shown.removesuffix("\n").split("\n")
@@ -397,6 +400,7 @@ def test_export_writes_a_saved_model(tmp_path):
     assert exporter.verify(folder, zoo.load("dense_vae_digits"))["max_abs_error"] < 1e-5
 
 
+@pytest.mark.shelf
 def test_an_interrupted_train_goes_on(tmp_path, monkeypatch):
     folder = tmp_path / "mine"
     chosen, _ = runs.choose("dense_vae_digits", None, "mine", epochs=2)
@@ -413,6 +417,7 @@ def test_an_interrupted_train_goes_on(tmp_path, monkeypatch):
     shutil.rmtree(folder)
 
 
+@pytest.mark.shelf
 def test_the_terminal_is_the_users(tmp_path):
     """In a process of its own, as the installed command starts: no note or error of TensorFlow."""
     words = ["keras-vae", "generate", "conv_vae_mnist", "--count", "1", "--output", "one.png"]

@@ -94,7 +94,9 @@ def few(monkeypatch):
 
 
 class TestBest:
-    @pytest.mark.parametrize("builder", ["dense_vae", "dense_ae"])
+    @pytest.mark.parametrize(
+        "builder", ["dense_vae", pytest.param("dense_ae", marks=pytest.mark.shelf)]
+    )
     def test_the_smallest_within_the_budget(self, builder, tmp_path):
         model, path = small(builder), tmp_path / "d.tflite"
         file = export.best(model, path, binary(), budget=Budget(nats=0.1))
@@ -109,6 +111,7 @@ class TestBest:
         assert row["nats_lost"] == pytest.approx(chosen["nats_lost"], abs=1e-4)
         assert len(export.table(file.tries).splitlines()) == len(file.tries) + 2
 
+    @pytest.mark.shelf
     def test_each_kind_of_way_is_tried(self, tmp_path):
         budget = Budget(nats=math.inf, minimise="nats")
         file = export.best(small(), tmp_path / "d.tflite", binary(), budget=budget)
