@@ -15,6 +15,7 @@ from keras_vae.export.int8.calibration import calibration_inputs
 from keras_vae.export.int8.equalise import equalise_weights
 from keras_vae.export.runtime.interpreter import run
 from keras_vae.export.runtime.runtimes import open_file
+from keras_vae.export.tflite import converted
 from keras_vae.zoo import certificates
 
 NATS = 0.02  # what an entry of the shelf may lose
@@ -40,11 +41,8 @@ def files(request):
 
 def both(model, signatures=("decode",), tmp=None):
     """The simulated file, its grids, and the packed file."""
-    from keras_vae.export.tflite import _convert
-
-    content = _convert(
-        model, signatures, "pixels", 1, None, None, rounding.networks(model, pictures(32))
-    )
+    serve = rounding.networks(model, pictures(32))
+    content = converted(model, signatures, "pixels", 1, serve=serve)
     inputs = calibration_inputs(model, signatures, 1, pictures(32), count=64)
     simulated, rounded = rounding.simulated(content, inputs)
     return simulated, rounded, rounding.packed(simulated, rounded)
@@ -272,7 +270,7 @@ class TestFile:
 
 class TestErrors:
     def test_an_autoencoder_and_an_encoder_need_images(self, tmp_path):
-        with pytest.raises(ValueError, match=r"no prior to draw codes from.*needs"):
+        with pytest.raises(ValueError, match=r"was not fitted.*needs calibration_images"):
             export.tflite(small("dense_ae"), tmp_path / "d.tflite", "weights")
         with pytest.raises(ValueError, match=r"quantize='weights' with signatures=.*encode.*needs"):
             export.tflite(small(), tmp_path / "d.tflite", "weights", signatures=("encode",))

@@ -53,7 +53,8 @@ def equalise_weights(network, inputs):
         power = _power(keras.Model(network.input, layer.output), inputs)
         _divide(source, ends, _least_noise(power, ends))
     ends = readers(network)[id(network.input)]
-    if len(network.input_shape) != 2 or any(type(end) is not layers.Dense for end in ends):
+    only_dense = ends and all(type(end) is layers.Dense for end in ends)
+    if len(network.input_shape) != 2 or not only_dense:
         return None
     scale = _least_noise(np.mean(np.square(inputs), axis=0), ends)
     _divide(None, ends, scale)
