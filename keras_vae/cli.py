@@ -272,7 +272,7 @@ def web(
     ] = None,
     quantize: Annotated[
         str, typer.Option(help="none, float16, weights, dynamic or int8.")
-    ] = "dynamic",
+    ] = "weights",
     litert: Annotated[
         Path | None, typer.Option(help="node_modules folder that holds @litertjs/core.")
     ] = None,

@@ -37,7 +37,7 @@ class Site:
     bytes: int
 
 
-def web(folder, names=None, quantize="dynamic", litert=None):
+def web(folder, names=None, quantize="weights", litert=None):
     """Builds the page of the zoo: page, LiteRT.js, a decoder and an encoder for each model.
 
     The site needs no server side. It is written aside and renamed when it is whole; a folder that
