@@ -2,10 +2,11 @@
 
 import contextlib
 import json
+import math
 import shutil
 import sys
 
-GAP = "  "  # between two columns
+from tabulate import tabulate
 
 
 @contextlib.contextmanager
@@ -85,9 +86,11 @@ def tries(rows):
 
 
 def markdown(text):
-    """Laid out in a terminal; as it is for a program that reads it."""
+    """A card, laid out in a terminal without its front matter; as it is for a program."""
     if not sys.stdout.isatty():
         return print(text.rstrip())
+    if text.startswith("---\n"):
+        text = text.split("\n---\n", 1)[1]
     from rich.console import Console
     from rich.markdown import Markdown
 
@@ -101,23 +104,24 @@ def table(columns, rows):
 
     Args:
         columns: heads; all "" for none.
-        rows: a list of strings each, one for each column.
+        rows: lists of strings, one for each column.
     """
-    lines = [columns, *rows] if any(columns) else rows
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    if sys.stdout.isatty():
-        room = shutil.get_terminal_size().columns
-        while len(widths) > 2 and sum(widths) + len(GAP) * (len(widths) - 1) > room:
-            widths.pop()
-    if any(columns):
-        lines.insert(1, ["-" * width for width in widths])
-    right = [i > 0 and all(_is_number(row[i]) for row in rows) for i in range(len(widths))]
-    for line in lines:
-        cells = (
-            cell.rjust(width) if at_right else cell.ljust(width)
-            for cell, width, at_right in zip(line, widths, right)
+    heads = columns if any(columns) else ()
+    sides = [
+        "right" if i > 0 and all(_is_number(row[i]) for row in rows) else "left"
+        for i in range(len(columns) if rows else 0)  # tabulate 0.9 has no column without rows
+    ]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else math.inf
+    for count in range(len(columns), 0, -1):
+        text = tabulate(
+            [row[:count] for row in rows],
+            heads[:count],
+            "simple" if heads else "plain",
+            colalign=sides[:count],
+            disable_numparse=True,  # 0.0100 stays 0.0100
         )
-        print(GAP.join(cells).rstrip())
+        if count <= 2 or max(map(len, text.splitlines()), default=0) <= room:
+            return print(text)
 
 
 def _is_number(cell):

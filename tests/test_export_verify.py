@@ -1,5 +1,7 @@
 """verify runs the file itself, and says so when the file is not what it should be."""
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -159,9 +161,10 @@ def test_table():
         "microseconds_per_image": 123.4,
         "ops": 7,
     }
-    lines = export.table([row, {**row, "file": "e.tflite"}]).splitlines()
+    text = re.sub(" +", " ", export.table([row, {**row, "file": "e.tflite"}]))
+    lines = text.splitlines()
     assert lines[0].startswith("| model | file | KiB |")
-    assert lines[1] == "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
+    assert re.sub("-+", "-", lines[1]) == "|:-|:-|-:|-:|-:|-:|-:|"
     assert lines[2] == "| conv | `d.tflite` | 2.0 | 1 | 0.5 | 123 | 7 |"
     assert len(lines) == 4
     with pytest.raises(ValueError, match="at least one row"):

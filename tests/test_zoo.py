@@ -9,7 +9,7 @@ import pytest
 
 import keras_vae
 from keras_vae import plot, zoo
-from keras_vae.zoo import card, entry, listing
+from keras_vae.zoo import card, entry, listing, publishing
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def shelf(tiny_entry, tmp_path, monkeypatch):
     """A shelf of one entry in the place of the real one."""
     folder = tmp_path / "zoo"
     shutil.copytree(tiny_entry, folder / tiny_entry.name)
-    for module in (listing, zoo):
+    for module in (listing, publishing, zoo):
         monkeypatch.setattr(module, "shelf", lambda: folder)
     return folder
 
@@ -131,7 +131,7 @@ class TestPublish:
         entry.check(tmp_path / "here")
         assert os.listdir(tmp_path) == ["here"]
 
-    @pytest.mark.parametrize("broken", [(plot, "save"), (card, "render"), (entry, "_close")])
+    @pytest.mark.parametrize("broken", [(plot, "save"), (card, "render"), (publishing, "_close")])
     def test_a_failure_midway_leaves_nothing_new(
         self, tiny_run, entry_copy, monkeypatch, broken, tmp_path
     ):
@@ -154,7 +154,7 @@ class TestPublish:
         assert not moved.exists()
 
     def test_what_the_config_cannot_say_is_not_published(self, tiny_run, tmp_path, monkeypatch):
-        monkeypatch.setattr(entry, "_to_json", lambda value: {"image_shape": [8, 8, 1]})
+        monkeypatch.setattr(publishing, "_to_json", lambda value: {"image_shape": [8, 8, 1]})
         with pytest.raises(ValueError, match="weight list"):
             zoo.publish(tiny_run, tmp_path / "new")
         assert os.listdir(tmp_path) == []

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_vae import tables
 from keras_vae.export.flatbuffer.contents import count_builtin, note_of
 from keras_vae.export.graph import decoder
 from keras_vae.export.runtime import saved_model
@@ -100,21 +101,20 @@ def table(rows):
         "us per image",
         "operators",
     ]
-    lines = [heads, ["---"] * (len(own) + 1) + ["---:"] * (len(heads) - len(own) - 1)]
-    for row in rows:
-        lines.append(
-            [
-                *(str(row[key]) for key in own),
-                f"`{row['file']}`",
-                f"{row['kib']:.1f}",
-                f"{row['max_abs_error'] * 255:.3g}",
-                f"{row['mean_abs_error'] * 255:.2g}",
-                *(_certified(row) if certified else []),
-                f"{row['microseconds_per_image']:.0f}",
-                str(row["ops"]),
-            ]
-        )
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    cells = [
+        [
+            *(str(row[key]) for key in own),
+            f"`{row['file']}`",
+            f"{row['kib']:.1f}",
+            f"{row['max_abs_error'] * 255:.3g}",
+            f"{row['mean_abs_error'] * 255:.2g}",
+            *(_certified(row) if certified else []),
+            f"{row['microseconds_per_image']:.0f}",
+            str(row["ops"]),
+        ]
+        for row in rows
+    ]
+    return tables.markdown(heads, cells, words=len(own) + 1)
 
 
 def _certified(row):
