@@ -26,7 +26,10 @@ class AveragedAdam(keras.optimizers.Adam):
 
     @property
     def ema_momentum(self):
-        """Scalar, what the step that is being made keeps of the average."""
+        """Scalar, what the step that is being made keeps of the average.
+
+        One of `private_api.OVERRIDES`.
+        """
         step = tf.cast(self.iterations, tf.float32)
         return tf.minimum(self.longest_momentum, (1.0 + step) / (10.0 + step))
 

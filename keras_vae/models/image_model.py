@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vae import pipeline
+from keras_vae import pipeline, private_api
 from keras_vae.distributions import likelihoods
 from keras_vae.models import checks, watch
 
@@ -140,16 +140,19 @@ class ImageModel(keras.Model):
         return self._track({**means, "loss": self._regularised(means["loss"])}, count)
 
     def _maybe_symbolic_build(self, *args, **kwargs):
-        """Builds the optimizer; Keras's own would run a batch, and fails where it is uneven."""
+        """Builds the optimizer; Keras's own would run a batch, and fails where it is uneven.
+
+        One of `private_api.OVERRIDES`.
+        """
         if self.optimizer is not None and not self.optimizer.built:
-            with self.distribute_strategy.scope():
+            with private_api.strategy(self).scope():
                 self.optimizer.build(self.trainable_variables)
 
     def _regularised(self, loss):
         """A replica's share of the loss with its share of what the layers themselves add."""
         if not self.losses:
             return loss
-        return loss + tf.add_n(self.losses) / self.distribute_strategy.num_replicas_in_sync
+        return loss + tf.add_n(self.losses) / private_api.strategy(self).num_replicas_in_sync
 
     def _unpack(self, data):
         """What `terms` takes of a batch, the weights, and how many of its images are counted."""
@@ -168,7 +171,7 @@ class ImageModel(keras.Model):
             y = checks.as_images(y, self.image_shape, "y")
             y = checks.assert_explicable(y, self.likelihood_family)
         images = tf.shape(x)[0]
-        if self.distribute_strategy.num_replicas_in_sync > 1:
+        if private_api.strategy(self).num_replicas_in_sync > 1:
             # The last batch may leave a replica without images, and a convolution of nothing fails.
             blank = [[0, 1 - tf.minimum(images, 1)], [0, 0], [0, 0], [0, 0]]
             x, y = tf.pad(x, blank), tf.pad(y, blank)
@@ -250,7 +253,7 @@ class ImageModel(keras.Model):
 
     def evaluate(self, x=None, y=None, **kwargs):
         """As in Keras; the trackers over x, in nats per image."""
-        if not kwargs.get("_use_cached_eval_dataset"):
+        if not private_api.is_validation_of_fit(kwargs):
             x, y = self._prepare(x, y)
             if isinstance(x, np.ndarray):
                 size, weight = kwargs.pop("batch_size", None), kwargs.pop("sample_weight", None)

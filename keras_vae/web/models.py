@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_vae import zoo
+from keras_vae import private_api, zoo
 from keras_vae.distributions import priors
 from keras_vae.export.graph import decoder
 from keras_vae.export.runtime.interpreter import run
@@ -76,9 +76,7 @@ def coarsen(content):
     Returns:
         bytes of the same length; scales, biases and everything else are as they were.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    content = bytearray(content)
+    schema, content = private_api.schema(), bytearray(content)
     model = schema.Model.GetRootAs(content, 0)
     weights = set()  # signatures share buffers: each is rounded once
     for number in range(model.SubgraphsLength()):

@@ -2,6 +2,7 @@
 
 import re
 
+from keras_vae import private_api
 from keras_vae.choice import unknown
 from keras_vae.export.flatbuffer.contents import operators
 from keras_vae.quiet import quiet
@@ -36,10 +37,6 @@ def selective(content, schemes, inputs=None, estimator="min_max"):
     Raises:
         ValueError: an unknown scheme or estimator, or not one scheme for each layer.
     """
-    from litert_quantizer import calibrator, quantizer, recipe_manager
-    from litert_quantizer.qtyping import TFLOperationName
-    from litert_quantizer.utils import qsv_utils
-
     heavy = layers(content)
     if len(schemes) != len(heavy):
         raise ValueError(f"{len(heavy)} layers need as many schemes; received {len(schemes)}.")
@@ -50,29 +47,17 @@ def selective(content, schemes, inputs=None, estimator="min_max"):
         raise unknown("estimator", estimator, ESTIMATORS)
     if set(schemes) == {"float32"}:
         return content
-    every, recipe = TFLOperationName.ALL_SUPPORTED, recipe_manager.RecipeManager()
     chosen = dict(zip((step.output for step in heavy), schemes))
+    scopes = []
     for step in operators(content):
-        scope = f"^{re.escape(step.output)}(;|$)"
         scheme = chosen.get(step.output) or _between(content, step, chosen)
-        if scheme == "int8":
-            recipe.add_static_config(scope, every, activation_num_bits=8, weight_num_bits=8)
-        elif scheme == "dynamic":
-            recipe.add_dynamic_config(scope, every, num_bits=8)
-        elif scheme == "weights":
-            recipe.add_weight_only_config(scope, every, num_bits=8)
-    update = {
-        "min_max": qsv_utils.min_max_update,
-        "moving_average": qsv_utils.moving_average_update,
-    }[estimator]
+        if scheme != "float32":
+            scopes.append((f"^{re.escape(step.output)}(;|$)", scheme))
     with quiet():  # the tool has progress bars of its own
-        tool = quantizer.Quantizer(content, recipe.get_quantization_recipe())
-        measured = None
+        recipe, ranges = private_api.quantisation_recipe(scopes), None
         if "int8" in schemes:
-            ranges = calibrator.Calibrator(content, num_threads=1, qsv_update_func=update)
-            ranges.calibrate(inputs, recipe)
-            measured = ranges.get_model_qsvs()
-        return bytes(tool.quantize(measured).quantized_model)
+            ranges = private_api.measured_ranges(content, recipe, inputs, estimator)
+        return private_api.quantised(content, recipe, ranges)
 
 
 def _between(content, step, chosen):

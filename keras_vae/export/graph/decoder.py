@@ -44,7 +44,7 @@ def concrete(function, *specs):
     """
     graph = tf.function(function, input_signature=specs).get_concrete_function()
     owner = tf.Module()
-    owner.weights = list(graph.graph.variables)
+    owner.weights = list(graph.variables)
     return graph, owner
 
 
