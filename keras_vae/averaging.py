@@ -26,7 +26,7 @@ class AveragedAdam(keras.optimizers.Adam):
 
     @property
     def ema_momentum(self):
-        """Scalar, what the step that is being made keeps of the average.
+        """Scalar in [0, 1], the part of the average that the current step keeps.
 
         One of `private_api.OVERRIDES`.
         """

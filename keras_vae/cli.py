@@ -117,7 +117,7 @@ def train(
     from keras_vae.zoo import publishing, runs
 
     publishing.check_target(output)
-    recipe, recipe_file = runs.choose(
+    recipe, recipe_file = runs.recipe_for(
         what,
         images,
         output.name,

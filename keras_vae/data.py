@@ -234,7 +234,7 @@ def _builder(tfds, name):
     if builder.info.splits:
         return builder
     try:
-        with _few_words(tfds), private_api.download_retries(RETRIES):
+        with _quiet_download(tfds), private_api.download_retries(RETRIES):
             builder.download_and_prepare()
     except Exception as error:  # tfds lets the error of whichever layer failed through
         raise FileNotFoundError(
@@ -247,8 +247,8 @@ def _builder(tfds, name):
 
 
 @contextlib.contextmanager
-def _few_words(tfds):
-    """A download tells its progress on stderr, in a terminal or a notebook; retries are no news."""
+def _quiet_download(tfds):
+    """Keeps a download's progress on stderr, and to terminals and notebooks; hides its retries."""
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # threads outlive an error
     with contextlib.redirect_stdout(sys.stderr):
         live = progress.is_live()
@@ -262,7 +262,7 @@ def _few_words(tfds):
 
 
 def _offline_names(where):
-    """Names that load without a network: a broken download leaves a folder, but no version."""
+    """Names that load without a network; of a broken download there is a folder, no version."""
     prepared = sorted(Path(where).glob("*/*/dataset_info.json"))
     complete = [path.parent for path in prepared if not path.parent.name.startswith("incomplete")]
     names = {folder.parent.name for folder in complete}

@@ -29,7 +29,7 @@ def progress(json_wanted):
 
 
 def done(json_wanted, result):
-    """A dict, as JSON or as a table without heads."""
+    """Prints the result of a verb, a dict: as JSON, or as a table without heads."""
     if json_wanted:
         return as_json(result)
     table(["", ""], [[key, _format(value)] for key, value in result.items()])
@@ -40,12 +40,12 @@ def as_json(value):
 
 
 def numbers(measured):
-    """What `evaluate.report` gives."""
+    """Prints the numbers of `evaluate.report`, a line each."""
     table(["number", "value"], [[key, _format(value)] for key, value in measured.items()])
 
 
 def artefacts(rows):
-    """What `export.verify` or `export.certify` gives, a row for each file."""
+    """Prints dicts of `export.verify` or `export.certify`, a row for each file."""
     certified = any("nats_lost" in row for row in rows)
     table(
         [
@@ -86,7 +86,7 @@ def tries(rows):
 
 
 def markdown(text):
-    """A card, laid out in a terminal without its front matter; as it is for a program."""
+    """Prints a card: laid out, without front matter, in a terminal; as it is into a pipe."""
     if not sys.stdout.isatty():
         return print(text.rstrip())
     if text.startswith("---\n"):
@@ -98,7 +98,7 @@ def markdown(text):
 
 
 def table(columns, rows):
-    """Aligned columns, the most important first; no cell is ever cut.
+    """Prints aligned columns, the most important first; no cell is ever cut.
 
     A terminal that is too narrow loses the last columns; what is no terminal gets all of them.
 

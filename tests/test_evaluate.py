@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_vae import data, evaluate, models
 from keras_vae.distributions import likelihoods
+from keras_vae.models import importance
 
 IMAGE = (2, 3, 1)
 NOISE = 0.4  # s of p(x|z) = N(Wz + b, s^2 I)
@@ -76,7 +77,7 @@ def test_linear_gaussian_is_measured_exactly():
 def test_each_image_is_measured_exactly():
     linear = LinearGaussian()
     images = linear.images(40)
-    terms = evaluate.importance_terms(linear.model, images, 5000)
+    terms = importance.importance_terms(linear.model, images, 5000)
     assert terms["nll"].shape == (40,)
     assert terms["nll"].dtype == np.float64
     np.testing.assert_allclose(terms["nll"], -linear.log_p(images), atol=0.06)
@@ -87,7 +88,7 @@ def test_each_image_is_measured_exactly():
 def test_right_posterior_closes_the_gap_with_one_sample():
     linear = LinearGaussian(off=0.0)
     images = linear.images(20)
-    terms = evaluate.importance_terms(linear.model, images, 1)
+    terms = importance.importance_terms(linear.model, images, 1)
     # The true posterior gives every draw the same weight p(x); 1e-4 is the floor of the scale.
     np.testing.assert_allclose(terms["nll"], -linear.log_p(images), atol=0.01)
 
@@ -96,7 +97,7 @@ def test_bound_falls_as_samples_grow():
     linear = LinearGaussian(off=0.6)
     images = linear.images(200)
     one, ten, many = (
-        evaluate.importance_terms(linear.model, images, k)["nll"].mean() for k in (1, 10, 1000)
+        importance.importance_terms(linear.model, images, k)["nll"].mean() for k in (1, 10, 1000)
     )
     assert one > ten > many - 0.01
     assert many == pytest.approx(-linear.log_p(images).mean(), abs=0.02)
@@ -106,9 +107,9 @@ def test_bound_falls_as_samples_grow():
 def test_results_do_not_depend_on_the_chunks(monkeypatch, positions):
     linear = LinearGaussian()
     images = linear.images(11)
-    monkeypatch.setattr(evaluate, "POSITIONS_PER_STEP", positions)
+    monkeypatch.setattr(importance, "POSITIONS_PER_STEP", positions)
     samples = 200 if positions > 1 else 40
-    terms = evaluate.importance_terms(linear.model, images, samples)
+    terms = importance.importance_terms(linear.model, images, samples)
     assert all(values.shape == (11,) for values in terms.values())
     tolerance = 0.05 if positions > 1 else 0.15
     assert terms["nll"].mean() == pytest.approx(-linear.log_p(images).mean(), abs=tolerance)
@@ -122,17 +123,17 @@ def test_chunks_get_different_draws(monkeypatch):
     linear = LinearGaussian(off=0.6)
     image = linear.images(1)
     seen = []
-    draw = linear.model.draw
+    sample_terms = linear.model.sample_terms
 
     def spy(x, y, samples, seed):
         seen.append(tuple(seed.numpy()))
-        return draw(x, y, samples, seed=seed)
+        return sample_terms(x, y, samples, seed=seed)
 
-    monkeypatch.setattr(linear.model, "draw", spy)
-    monkeypatch.setattr(evaluate, "POSITIONS_PER_STEP", 6 * 5)
+    monkeypatch.setattr(linear.model, "sample_terms", spy)
+    monkeypatch.setattr(importance, "POSITIONS_PER_STEP", 6 * 5)
     tf.config.run_functions_eagerly(True)
     try:
-        evaluate.importance_terms(linear.model, np.repeat(image, 3, axis=0), 17)
+        importance.importance_terms(linear.model, np.repeat(image, 3, axis=0), 17)
     finally:
         tf.config.run_functions_eagerly(False)
     assert len(seen) == len(set(seen)) == 3 * 4
@@ -142,7 +143,8 @@ def test_same_seed_same_numbers():
     linear = LinearGaussian()
     images = linear.images(10)
     first, again, other = (
-        evaluate.importance_terms(linear.model, images, 20, seed=seed)["nll"] for seed in (1, 1, 2)
+        importance.importance_terms(linear.model, images, 20, seed=seed)["nll"]
+        for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
@@ -158,16 +160,16 @@ class Spy(likelihoods.Normal):
 
 
 def test_memory_is_bounded_however_many_samples(monkeypatch):
-    monkeypatch.setattr(evaluate, "POSITIONS_PER_STEP", 6 * 999)
+    monkeypatch.setattr(importance, "POSITIONS_PER_STEP", 6 * 999)
     linear = LinearGaussian(likelihood_class=Spy)
     Spy.largest = Spy.decoded = 0
     tf.config.run_functions_eagerly(True)
     try:
-        evaluate.importance_terms(linear.model, linear.images(3), 5000)
+        importance.importance_terms(linear.model, linear.images(3), 5000)
     finally:
         tf.config.run_functions_eagerly(False)
     assert Spy.decoded == 3 * 5000 * 6  # every draw, none twice
-    assert Spy.largest <= evaluate.POSITIONS_PER_STEP
+    assert Spy.largest <= importance.POSITIONS_PER_STEP
 
 
 # ---- the report -------------------------------------------------------------------------------

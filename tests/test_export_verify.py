@@ -66,9 +66,9 @@ def test_a_static_batch_of_several(vae, batch, tmp_path):
 
 
 def test_default_codes(vae):
-    draws = decoder.draw(vae, 2000, seed=0)
-    np.testing.assert_array_equal(draws, decoder.draw(vae, 2000, seed=0))
-    for z in (draws, decoder.draw(small("dense_ae"), 2000, seed=0)):
+    draws = decoder.trial_codes(vae, 2000, seed=0)
+    np.testing.assert_array_equal(draws, decoder.trial_codes(vae, 2000, seed=0))
+    for z in (draws, decoder.trial_codes(small("dense_ae"), 2000, seed=0)):
         assert z.shape == (2000, LATENT_DIM)
         assert abs(z.mean()) < 0.1
         assert z.std() == pytest.approx(1, abs=0.1)

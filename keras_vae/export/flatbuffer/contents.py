@@ -1,4 +1,4 @@
-"""What stands in a .tflite file, and the file written anew with a note about itself."""
+"""What stands in a .tflite file: its operators, and a note that the file carries of itself."""
 
 import collections
 import dataclasses
@@ -12,7 +12,13 @@ from keras_vae import private_api
 
 @dataclasses.dataclass(frozen=True)
 class Operator:
-    """One step of a .tflite graph: its name, its first output tensor's, the graph's number."""
+    """One step of a .tflite graph.
+
+    Attributes:
+        name: of the operator, "CONV_2D".
+        output: name of its first output tensor.
+        graph: number of the graph in the file; each signature has one.
+    """
 
     name: str
     output: str

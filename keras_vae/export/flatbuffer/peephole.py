@@ -34,7 +34,7 @@ def tidy(content):
 
 
 class _Graph:
-    """Who writes and who reads a tensor of a graph."""
+    """A graph of a schema.ModelT, with the step that writes and those that read each tensor."""
 
     def __init__(self, model, graph):
         self.graph, self.codes = graph, model.operatorCodes
@@ -47,6 +47,7 @@ class _Graph:
                 self.readers.setdefault(int(tensor), []).append(step)
 
     def name(self, step):
+        """Name of a step's operator, "LOGISTIC"; None of one that the schema does not know."""
         code = self.codes[step.opcodeIndex]
         return self.names.get(max(code.builtinCode, code.deprecatedBuiltinCode))
 
@@ -58,6 +59,7 @@ class _Graph:
         return readers[0] if len(readers) == 1 and tensor not in ends else None
 
     def remove(self, *steps):
+        """Takes steps out of the graph; who reads their outputs is the caller's business."""
         gone = {id(step) for step in steps}
         self.graph.operators = [step for step in self.graph.operators if id(step) not in gone]
 

@@ -13,21 +13,22 @@ ESTIMATORS = ("min_max", "moving_average")
 
 
 def layers(content):
-    """The steps with weights of a .tflite file, in their order: list of artefact.Operator."""
+    """The steps with weights of a .tflite file, in their order: list of contents.Operator."""
     return [step for step in operators(content) if step.name in WEIGHT_OPS]
 
 
 def selective(content, schemes, inputs=None, estimator="min_max"):
     """Quantises a float32 file by litert-quantizer.
 
-    The schemes of a layer: "float32" leaves it; "weights" keeps int8 weights and computes in
-    float32; "dynamic" quantises what comes in while running; "int8" has fixed scales. The steps
-    between two int8 layers are int8 where the tool can do it; the others stay float32.
+    What a scheme makes of a layer: "float32" leaves it; "weights" stores int8 weights and computes
+    in float32; "dynamic" stores int8 weights and rounds the input while it runs, each by its own
+    range; "int8" rounds inputs and outputs over ranges that are fixed now. The steps between two
+    int8 layers are int8 where the tool can do it; the others stay float32.
 
     Args:
         content: bytes of a float32 .tflite file.
         schemes: a name of SCHEMES for each of `layers(content)`.
-        inputs: of `quantize.calibration_inputs`; needed where a layer is int8.
+        inputs: of `int8.calibration.calibration_inputs`; needed where a layer is int8.
         estimator: of the ranges of activations, "min_max" over all inputs, or "moving_average" of
             the minima and maxima, which forgets outliers.
 

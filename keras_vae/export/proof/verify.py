@@ -39,8 +39,9 @@ def verify(path, model, latents=None):
     Args:
         path: a .tflite file or a SavedModel folder.
         model: the Autoencoder or VAE that it was exported from.
-        latents: (N, latent_dim) codes, or None for 32 draws with a fixed seed: of the prior, or
-            for an Autoencoder standard normal. Its own codes, `model.encode(images)`, tell more.
+        latents: the codes to decode, (N, latent_dim) float32, not indices of latents; or None for
+            32 draws of the prior with a fixed seed (standard normal numbers for an Autoencoder
+            whose prior was not fitted). The codes of images, `model.encode(images)`, tell more.
 
     Returns:
         dict: file (name), bytes, kib, max_abs_error and mean_abs_error (of pixels in [0, 1]),
@@ -125,7 +126,8 @@ def _certified(row):
 
 
 def _latents(model, latents):
-    z = decoder.draw(model, CODES, seed=0) if latents is None else np.asarray(latents, "float32")
+    codes = decoder.trial_codes(model, CODES, seed=0) if latents is None else latents
+    z = np.asarray(codes, "float32")
     if z.ndim != 2 or z.shape[1] != model.latent_dim or not len(z):
         raise ValueError(
             f"latents must have shape (N, {model.latent_dim}), N above 0; received {z.shape}."
