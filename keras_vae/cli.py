@@ -175,8 +175,8 @@ def export(
     quantize: Annotated[
         str,
         typer.Option(
-            help="none, float16, dynamic, int8, or auto: the smallest that loses at most "
-            "--max-nats (tflite only)."
+            help="none, float16, weights (int8, float32 arithmetic), dynamic, int8, or auto: the "
+            "smallest that loses at most --max-nats (tflite only)."
         ),
     ] = "none",
     max_nats: Annotated[
@@ -195,7 +195,7 @@ def export(
     ] = "pixels",
     min_rate: Annotated[
         float | None,
-        typer.Option(help="Leave out latents that say less than so many nats (tflite only)."),
+        typer.Option(help="Leave out latents that say less than so many nats."),
     ] = None,
     certify: Annotated[
         bool, typer.Option("--certify", help="Measure the nats lost on test images (tflite only).")
@@ -210,57 +210,32 @@ def export(
     Examples: `keras-vae export conv_vae_mnist --format tflite --quantize int8 --output d.tflite`;
     `keras-vae export dense_vae_digits --format c --quantize int8 --output decoder.h`
     """
-    import tempfile
+    from keras_vae.zoo import exporting
 
-    from keras_vae import export as exporter
-    from keras_vae import zoo
-    from keras_vae.choice import unknown
-    from keras_vae.zoo import certificates
-
-    if format not in ("tflite", "saved_model", "c"):
-        raise unknown("format", format, ("tflite", "saved_model", "c"))
-    model = zoo.load(name)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{Path(name).name}.tflite" if format == "c" else output
-        if format == "saved_model":
-            exporter.saved_model(model, path)
-        else:
-            quantize = None if quantize == "none" else quantize
-            judged = quantize == "auto" or min_rate is not None
-            images = None
-            if judged or quantize == "int8":
-                images = certificates.calibration_images(name, required=judged)
-            with terminal.progress(as_json):
-                artefact = exporter.tflite(
-                    model,
-                    path,
-                    quantize,
-                    signatures=("decode", *signature),
-                    output=image_format,
-                    batch=batch,
-                    min_rate=min_rate,
-                    calibration_images=images,
-                    budget=exporter.Budget(nats=max_nats),
-                )
-            if artefact.tries and not as_json:
-                terminal.tries(artefact.tries)
-            if artefact.latents is not None and not as_json:
-                print(
-                    f"{len(artefact.latents)} of {model.latent_dim} latents stay; without the "
-                    f"others the ELBO is {artefact.pruned_nats:.4f} nats lower."
-                )
-        if certify and format != "saved_model":
-            row = exporter.certify(path, model, certificates.held_out_images(name))
-        else:
-            row = exporter.verify(path, model)
-        if format == "c":
-            header = exporter.c_array(path, output)
-            row |= {"file": output.name, "arena_bytes": header.arena_bytes}
+    with terminal.progress(as_json):
+        written = exporting.write(
+            name,
+            output,
+            format,
+            None if quantize == "none" else quantize,
+            max_nats=max_nats,
+            min_rate=min_rate,
+            certified=certify,
+            signatures=("decode", *signature),
+            output=image_format,
+            batch=batch,
+        )
     if as_json:
-        return terminal.as_json(row)
-    terminal.artefacts([row])
+        return terminal.as_json(written.row)
+    if written.latents is not None:
+        before, kept = written.latents
+        print(f"{kept} of {before} latents stay; the ELBO is {written.pruned_nats:.4f} nats lower.")
+    if written.tries:
+        terminal.tries(written.tries)
+    terminal.artefacts([written.row])
     if format == "c":
-        print(f"{row['bytes']:,} bytes of flash, {row['arena_bytes']:,} bytes of arena.")
+        flash, arena = written.row["bytes"], written.row["arena_bytes"]
+        print(f"{flash:,} bytes of flash, {arena:,} bytes of arena.")
 
 
 @app.command()
@@ -295,7 +270,9 @@ def web(
     models: Annotated[
         list[str] | None, typer.Option("--model", help="Entry or folder; once for each model.")
     ] = None,
-    quantize: Annotated[str, typer.Option(help="none, float16, dynamic or int8.")] = "dynamic",
+    quantize: Annotated[
+        str, typer.Option(help="none, float16, weights, dynamic or int8.")
+    ] = "dynamic",
     litert: Annotated[
         Path | None, typer.Option(help="node_modules folder that holds @litertjs/core.")
     ] = None,

@@ -148,6 +148,25 @@ def packed(model):
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
+def interpreter_of_all_tensors(content):
+    """An Interpreter whose `get_tensor` gives any tensor of the last call.
+
+    By two arguments that are called experimental: without them the tensors between operators share
+    memory, or are a delegate's own affair.
+
+    Args:
+        content: bytes of a .tflite file.
+    """
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    return Interpreter(
+        model_content=content,
+        num_threads=1,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        experimental_preserve_all_tensors=True,
+    )
+
+
 def align(constant, size=16):
     """Makes a schema.BufferT start at a multiple of 16 bytes, which its `Pack` forgets.
 

@@ -68,7 +68,7 @@ def artefacts(rows):
 
 
 def tries(rows):
-    """The tries of quantize="auto"."""
+    """The tries of `export.best`."""
     marks = {(True, True): "chosen", (True, False): "within"}
     table(
         ["way", "KiB", "nats lost", "budget", "us / image"],

@@ -1,6 +1,5 @@
 """Fixtures that several test files share."""
 
-import gc
 import importlib.util
 import os
 import shutil
@@ -14,55 +13,13 @@ IN_A_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 if IN_A_WORKER:  # a thread for each worker: more would wait for each other
     for variable in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
-    # XLA compiles for minutes what the tests run for seconds
-    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
-
-# The files that take longest are the first, or one worker would wait for the other at the end.
-LONGEST = (
-    "test_zoo_rebuild.py",
-    "test_models_contract.py",
-    "test_export_zoo.py",
-    "test_models.py",
-    "test_zoo_contract.py",
-    "test_cli.py",
-    "test_notebook.py",
-    "test_export_functions.py",
-    "test_data.py",
-    "test_export_tflite.py",
-    "test_export_aware.py",
-    "test_demo.py",
-)
 
 
 def pytest_configure(config):
-    """TensorFlow as the tests need it; the process that only hands them out does without it."""
+    """Prepared data is hidden in the processes that run tests."""
     if getattr(config.option, "numprocesses", None) and not IN_A_WORKER:
         return
     config.pluginmanager.register(prepared_data.PreparedData(), "prepared_data")
-    import tensorflow as tf
-
-    # Most graphs of the tests run once or twice: optimising them takes longer than running them.
-    # The demo, the notebook, the programs and the command run in processes of their own, with all
-    # of it.
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    (processor,) = tf.config.list_physical_devices("CPU")
-    two = [tf.config.LogicalDeviceConfiguration()] * 2  # for the tests of replicas
-    tf.config.set_logical_device_configuration(processor, two)
-
-
-def pytest_collection_modifyitems(items):
-    """After the import of all test files, and before the first test."""
-    place = {name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))
-    gc.set_threshold(100_000, 20, 50)
-    gc.callbacks.append(_what_was_looked_at_stays)
-    gc.collect()
-
-
-def _what_was_looked_at_stays(phase, info):
-    """TensorFlow's converter collects garbage each time: of what is new alone, or it takes long."""
-    if phase == "stop" and info["generation"] == 2:
-        gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -70,35 +27,6 @@ def _same_random_numbers():
     import keras
 
     keras.utils.set_random_seed(7)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _what_a_file_leaves_behind_stays():
-    yield
-    gc.freeze()
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _each_set_is_read_once(request):
-    """Prepared data sets take seconds to read; what is read is given out read-only."""
-    from keras_vae import data
-
-    read, found = data._load_tfds, {}
-    prepared = request.config.pluginmanager.get_plugin("prepared_data")
-
-    def read_once(name, image_shape):
-        if prepared.hides(name):  # where there is a network, tfds would fetch it
-            raise FileNotFoundError(f"{name!r} is for tests marked data({name!r}) alone.")
-        key = name, image_shape, os.environ.get("TFDS_DATA_DIR")
-        if key not in found:
-            found[key] = read(name, image_shape)
-            for images, _ in found[key].values():
-                images.setflags(write=False)
-        return found[key]
-
-    data._load_tfds = read_once
-    yield
-    data._load_tfds = read
 
 
 @pytest.fixture(scope="session")

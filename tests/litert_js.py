@@ -106,15 +106,16 @@ def export_shelf(folder, names=None, images=certificates.calibration_images):
 
     Returns:
         dict of (name, format) -> (path, (8, D) float32 golden codes), for `decode`; format is
-        "float32", "float16", "dynamic" or "int8". Without the data of an Autoencoder, which
-        calibrates it, its int8 file is left out.
+        "float32", "float16", "weights", "dynamic" or "int8". Without the data of an Autoencoder,
+        which calibrates them, its files of "weights" and "int8" are left out.
     """
     files = {}
     for name in zoo.names() if names is None else names:
         model, calibration = zoo.load(name), images(name)
         z, _ = zoo.golden(name)
         for quantize in export.QUANTIZE:
-            if quantize == "int8" and calibration is None and model.posterior_family is None:
+            on_images = quantize in ("weights", "int8") and calibration is None
+            if on_images and not model.can_sample:
                 continue
             path = Path(folder) / f"{name}_{quantize or 'float32'}.tflite"
             export.tflite(model, path, quantize, calibration_images=calibration)

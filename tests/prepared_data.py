@@ -27,12 +27,6 @@ class PreparedData:
         self.empty = tempfile.mkdtemp(prefix="no_prepared_data_")
         os.environ[FOLDER] = self.empty
 
-    def hides(self, name):
-        """Whether a set by tfds is one that the running test should not know of."""
-        from keras_vae import data
-
-        return os.environ.get(FOLDER) == self.empty and name in data.NAMES
-
     def missing(self, names):
         """Those of the names that are not in the folder; a broken download does not count."""
         found = {name: sorted(self.folder.glob(f"{name}/*/dataset_info.json")) for name in names}

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_vae import checkpoints, models, recipe, zoo
+from keras_vae import checkpoints, models, recipe, training, zoo
 from keras_vae.zoo import runs
 
 
@@ -87,12 +87,13 @@ class TestTrain:
             }
         )
 
+    @pytest.mark.shelf
     def test_a_kill_while_the_checkpoints_were_removed_costs_nothing(self, tmp_path):
         """The last epoch's state without its weights: it is trained again, and not published."""
         folder, states = tmp_path / "mine", tmp_path / ".mine.checkpoints"
         first = runs.train(self.wanted(), folder, verbose=0)
         assert not states.exists()
-        recipe._claim(states, self.wanted())
+        training._claim(states, self.wanted())
         (states / "epoch_00002").mkdir(parents=True)
         (states / "epoch_00002" / "state.json").write_text('{"epochs": 2, "seconds": 1.0}')
         with pytest.warns(UserWarning, match=r"epoch_00002' cannot be read"):
@@ -108,6 +109,7 @@ class TestTrain:
             runs.train(bad, folder, verbose=0)
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
+    @pytest.mark.shelf
     def test_a_run_that_misses_is_kept_where_there_is_nothing_better(self, tmp_path):
         bad = self.wanted(expected={"nll_nats": 1.0}, tolerance={"nll_nats": 0.1})
         written = runs.train(bad, tmp_path / "mine", verbose=0)

@@ -9,6 +9,8 @@ from PIL import Image
 
 from keras_vae import demo, plot
 
+pytestmark = pytest.mark.shelf
+
 PICTURES = ("digits_samples", "digits_reconstructions", "digits_map", "mnist_samples")
 
 

@@ -33,7 +33,9 @@ def untrained_run(builder, arguments, images=60, **fields):
     )
     bound = {"image_shape": (8, 8, 1), **arguments}
     numbers = {"images": len(splits.test), "mse": 0.1}
-    return training.Run(made, bound, models.build(builder, **bound), splits, numbers, 1.0)
+    model = models.build(builder, **bound)
+    model.complete(data.pixels(splits.train))
+    return training.Run(made, bound, model, splits, numbers, 1.0)
 
 
 class TestWhatIsWritten:
@@ -104,7 +106,7 @@ class TestWhatIsWritten:
     def test_caption_says_what_the_samples_of_an_autoencoder_are(self):
         captions = {}
         for builder in ("dense_ae", "dense_vae"):
-            picture = entry._picture(untrained_run(builder, SMALL, images=300))
+            picture = publishing._picture(untrained_run(builder, SMALL, images=300))
             captions[builder] = (picture[:24, :464] < 128).sum()
         assert captions["dense_ae"] > 4 * captions["dense_vae"] > 0  # a sentence, a word
 

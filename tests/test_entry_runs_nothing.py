@@ -26,7 +26,7 @@ def hostile(entry_copy, tmp_path):
     with open(entry_copy / "recipe.py", "a") as file:
         file.write(f"\nopen({str(traces)!r}, 'w').close()\n")
     told = entry.metadata(entry_copy)
-    told["sha256"]["recipe.py"] = entry._sha256(entry_copy / "recipe.py")
+    told["sha256"]["recipe.py"] = entry.sha256(entry_copy / "recipe.py")
     (entry_copy / "metadata.json").write_text(json.dumps(told))
     yield entry_copy
     assert not traces.exists()
@@ -84,7 +84,7 @@ def test_renewed_is_the_same_but_for_what_is_derived(entry_copy):
     before = {path.name: path.read_bytes() for path in entry_copy.iterdir()}
     (entry_copy / "samples.png").write_bytes(b"")
     told = json.loads(before["metadata.json"])
-    told["sha256"]["samples.png"] = entry._sha256(entry_copy / "samples.png")
+    told["sha256"]["samples.png"] = entry.sha256(entry_copy / "samples.png")
     (entry_copy / "metadata.json").write_text(json.dumps(told))
     zoo.renew(entry_copy)
     assert {path.name: path.read_bytes() for path in entry_copy.iterdir()} == before

@@ -8,7 +8,6 @@ from export_models import LATENT_DIM, SHAPE, pictures, small
 
 from keras_vae import export
 from keras_vae.distributions import likelihoods
-from keras_vae.export.proof import certificate
 
 
 def binary(count=64):
@@ -48,7 +47,7 @@ def test_the_nats_are_those_of_the_likelihood(likelihood, output, tmp_path):
             export.certify(path, model, images)
         return
     row = export.certify(path, model, images, seed=3)
-    z = certificate._codes(model, images, 3)
+    z = model.sample_codes(images, 3)
     lost = (model.likelihood(z).log_prob(images) - other.likelihood(z).log_prob(images)).numpy()
     assert row["nats_lost"] == pytest.approx(lost.mean(), abs=1e-3)
     assert row["nats_lost_error"] == pytest.approx(lost.std() / 8, rel=1e-3)
@@ -58,12 +57,12 @@ def test_the_nats_are_those_of_the_likelihood(likelihood, output, tmp_path):
 
 def test_codes_are_draws_of_the_posterior():
     model, images = small("dense_vae"), np.repeat(binary(1), 20_000, axis=0)
-    z = certificate._codes(model, images, seed=0)
+    z = model.sample_codes(images, seed=0)
     posterior = model.posterior(images[:1])
     np.testing.assert_allclose(z.mean(axis=0), posterior.mean()[0], atol=0.05)
     np.testing.assert_allclose(z.std(axis=0), posterior.stddev()[0], rtol=0.05)
     assert len(np.unique(z, axis=0)) == len(z)
-    np.testing.assert_array_equal(z, certificate._codes(model, images, seed=0))
+    np.testing.assert_array_equal(z, model.sample_codes(images, seed=0))
     assert z.shape == (20_000, LATENT_DIM)
 
 
@@ -75,11 +74,11 @@ def test_sure_pixels_stay_finite(tmp_path):
     assert np.isfinite(export.certify(path, model, binary())["nats_lost"])
 
 
-def test_a_pruned_file_and_bytes(tmp_path):
-    model = small("dense_vae")
+def test_a_pruned_model_and_bytes(tmp_path):
+    model = export.pruned(small("dense_vae"), pictures(64), min_rate=1e-3).model
     for output in ("pixels", "uint8"):
         path = tmp_path / f"{output}.tflite"
-        export.tflite(model, path, output=output, min_rate=1e-3, calibration_images=pictures(64))
+        export.tflite(model, path, output=output)
         assert abs(export.certify(path, model, binary())["nats_lost"]) < 0.5
 
 

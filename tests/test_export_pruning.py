@@ -1,11 +1,13 @@
-"""Latents that say nothing leave the file, and what that costs is measured."""
+"""Latents that say nothing leave the model, and what that costs is measured."""
 
+import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from export_models import LATENT_DIM, codes, pictures, small
+from keras import layers
 
-from keras_vae import export
+from keras_vae import evaluate, export, models
 from keras_vae.export.graph import pruning
 
 
@@ -29,39 +31,56 @@ def test_rate_per_latent_adds_up_to_the_rate():
     np.testing.assert_allclose(rates, expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize("quantize", export.QUANTIZE)
 @pytest.mark.parametrize("builder", ["dense_vae", "conv_vae"])
-def test_a_dead_latent_is_folded_away(builder, quantize, tmp_path):
+def test_a_dead_latent_is_left_out(builder):
     model = half_dead(builder)
-    path = tmp_path / "d.tflite"
-    file = export.tflite(
-        model,
-        path,
-        quantize,
-        signatures=export.SIGNATURES,
-        min_rate=0.01,
-        calibration_images=pictures(64),
-    )
-    assert file.latents == (0, 2)
-    interpreter = Interpreter(model_content=path.read_bytes())
+    smaller, latents, _ = export.pruned(model, pictures(64), 0.01)
+    assert latents == (0, 2)
+    assert smaller.latent_dim == 2
     z = codes()
     z[:, 1] = 0
-    found = interpreter.get_signature_runner("decode")(z=z[:1, [0, 2]])["images"]
-    np.testing.assert_allclose(found, model.decode(z[:1]), atol=0.1 if quantize else 1e-5)
+    np.testing.assert_allclose(smaller.decode(z[:, [0, 2]]), model.decode(z), atol=1e-6)
+    codes_of = model.encode(pictures(4))[:, [0, 2]]
+    np.testing.assert_allclose(smaller.encode(pictures(4)), codes_of, atol=1e-6)
+    spread = model.posterior(pictures(4)).stddev().numpy()[:, [0, 2]]
+    np.testing.assert_allclose(smaller.posterior(pictures(4)).stddev(), spread, atol=1e-6)
+
+
+def test_the_smaller_model_is_a_model_of_its_own(tmp_path):
+    model = half_dead()
+    before, smaller = model.get_weights(), export.pruned(half_dead(), pictures(64), 0.01).model
+    smaller.compile(keras.optimizers.SGD(1e-2))
+    smaller.fit(pictures(8), epochs=1, verbose=0)
+    for ours, theirs in zip(model.get_weights(), before):
+        np.testing.assert_array_equal(ours, theirs)
+    smaller.save(tmp_path / "smaller.keras")
+    again = keras.saving.load_model(tmp_path / "smaller.keras")
+    np.testing.assert_allclose(again.sample(2, seed=1), smaller.sample(2, seed=1), atol=1e-6)
+    evaluate.report(again, pictures(8), 2, progress=False)
+
+
+@pytest.mark.parametrize("quantize", export.QUANTIZE)
+@pytest.mark.parametrize("builder", ["dense_vae", "conv_vae"])
+def test_it_leaves_in_every_format(builder, quantize, tmp_path):
+    model = export.pruned(half_dead(builder), pictures(64), 0.01).model
+    path = tmp_path / "d.tflite"
+    options = {"signatures": export.SIGNATURES, "calibration_images": pictures(64)}
+    file = export.tflite(model, path, quantize, **options)
+    assert export.verify(path, model)["max_abs_error"] < (0.12 if quantize else 1e-5)
+    interpreter = Interpreter(model_content=path.read_bytes())
     code = interpreter.get_signature_runner("encode")(images=pictures(1))["z"]
-    expected = model.encode(pictures(1))[:, [0, 2]]
-    np.testing.assert_allclose(code, expected, atol=0.1 if quantize else 1e-5)
+    np.testing.assert_allclose(code, model.encode(pictures(1)), atol=0.1 if quantize else 1e-5)
     assert interpreter.get_signature_runner("generate")(seed=np.array([3], "int32"))
-    row = export.verify(path, model, z)
-    assert row["max_abs_error"] < (0.12 if quantize else 1e-5)
+    whole = export.tflite(half_dead(builder), tmp_path / "w.tflite", quantize, **options)
+    assert file.bytes < whole.bytes
 
 
 def test_the_cost_is_that_of_the_elbo():
     """Against the closed form: the distortion with and without the noise of the dead latent."""
     model, images = half_dead(), pictures(500)
-    kept, cost = pruning.live_latents(model, images, 0.01)
-    assert kept == (0, 2)
-    z = model.posterior(images).sample(seed=[0, 3]).numpy()
+    _, latents, cost = export.pruned(model, images, 0.01)
+    assert latents == (0, 2)
+    z = model.sample_codes(images, seed=3)
     silent = z.copy()
     silent[:, 1] = 0
     distortion = [-model.likelihood(code).log_prob(images).numpy().mean() for code in (z, silent)]
@@ -72,17 +91,25 @@ def test_the_cost_is_that_of_the_elbo():
 def test_leaving_out_what_is_alive_costs():
     model, images = small("dense_vae"), pictures(100)
     rates = pruning.rate_per_latent(model, images)
-    kept, cost = pruning.live_latents(model, images, float(np.sort(rates)[1]) - 1e-6)
-    assert len(kept) == 2
-    assert np.isfinite(cost)
+    smaller = export.pruned(model, images, float(np.sort(rates)[1]) - 1e-6)
+    assert len(smaller.latents) == 2
+    assert np.isfinite(smaller.nats)
 
 
-def test_errors(tmp_path):
-    path, images = tmp_path / "d.tflite", pictures(8)
-    with pytest.raises(ValueError, match="min_rate needs calibration_images"):
-        export.tflite(small("dense_vae"), path, min_rate=0.01)
+def test_errors():
+    images = pictures(8)
+    with pytest.raises(ValueError, match="pruned needs images"):
+        export.pruned(small("dense_vae"), None, 0.01)
     with pytest.raises(ValueError, match=r"No latent has a rate of min_rate=1000.*largest is"):
-        export.tflite(small("dense_vae"), path, min_rate=1000, calibration_images=images)
+        export.pruned(small("dense_vae"), images, 1000)
     with pytest.raises(ValueError, match=r"posterior and prior are products.*Autoencoder has"):
-        export.tflite(small("dense_ae"), path, min_rate=0.01, calibration_images=images)
-    assert not list(tmp_path.iterdir())
+        export.pruned(small("dense_ae"), images, 0.01)
+    code = keras.Input((LATENT_DIM,))
+    tile = layers.Reshape((1, 1, LATENT_DIM))(code)
+    decoder = keras.Model(code, layers.Conv2DTranspose(2, (10, 7))(tile))
+    model = models.VAE(small("dense_vae").encoder, decoder)
+    with pytest.raises(ValueError, match="first layer is Dense; this one starts with Reshape"):
+        export.pruned(model, images, 0.0)
+    prior = small("dense_vae", prior="full_normal")
+    with pytest.raises(ValueError, match="posterior and prior are products"):
+        export.pruned(prior, images, 0.0)

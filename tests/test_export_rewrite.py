@@ -79,24 +79,6 @@ def test_a_layer_without_a_description_is_shared():
     np.testing.assert_array_equal(served(network)(x), network(x))
 
 
-@pytest.mark.parametrize("kept", [(0,), (2,), (0, 2), (0, 1, 2)])
-@pytest.mark.parametrize("builder", ["dense_vae", "conv_vae"])
-def test_inputs_that_are_left_out_are_zero(builder, kept):
-    decoder = small(builder).decoder
-    z = codes()
-    zeroed = np.zeros_like(z)
-    zeroed[:, kept] = z[:, kept]
-    np.testing.assert_allclose(served(decoder, kept)(z[:, kept]), decoder(zeroed), atol=1e-6)
-
-
-def test_inputs_of_another_layer_than_dense_stay():
-    code = keras.Input((3,))
-    x = layers.Reshape((1, 1, 3))(code)
-    network = keras.Model(code, layers.Conv2DTranspose(1, 3, 2)(x))
-    with pytest.raises(ValueError, match=r"first layer is Dense; this one starts with Reshape.*"):
-        served(network, (0, 1))
-
-
 def test_mixed_precision_is_served_in_float32(set_policy):
     set_policy("mixed_bfloat16")
     mixed = networks.dense_decoder(3, (4, 4, 1), 1, hidden_units=(8,))

@@ -83,23 +83,23 @@ class TestSelective:
 @pytest.fixture
 def few(monkeypatch):
     """Three of the ways: for what does not depend on how many are tried."""
-    tflite = sys.modules["keras_vae.export.tflite"]
-    every = tflite.ways
+    best = sys.modules["keras_vae.export.best"]
+    every = best.ways
     names = ("float16", "int8, min_max ranges of the prior", "int8, last layer weights")
 
     def chosen(*arguments):
         return {name: way for name, way in every(*arguments).items() if name in names}
 
-    monkeypatch.setattr(tflite, "ways", chosen)
+    monkeypatch.setattr(best, "ways", chosen)
 
 
-class TestAuto:
-    @pytest.mark.parametrize("builder", ["dense_vae", "dense_ae"])
+class TestBest:
+    @pytest.mark.parametrize(
+        "builder", ["dense_vae", pytest.param("dense_ae", marks=pytest.mark.shelf)]
+    )
     def test_the_smallest_within_the_budget(self, builder, tmp_path):
         model, path = small(builder), tmp_path / "d.tflite"
-        file = export.tflite(
-            model, path, "auto", calibration_images=binary(), budget=Budget(nats=0.1)
-        )
+        file = export.best(model, path, binary(), budget=Budget(nats=0.1))
         within = [row for row in file.tries if row["within"]]
         chosen = next(row for row in file.tries if row["chosen"])
         assert within
@@ -111,11 +111,10 @@ class TestAuto:
         assert row["nats_lost"] == pytest.approx(chosen["nats_lost"], abs=1e-4)
         assert len(export.table(file.tries).splitlines()) == len(file.tries) + 2
 
+    @pytest.mark.shelf
     def test_each_kind_of_way_is_tried(self, tmp_path):
         budget = Budget(nats=math.inf, minimise="nats")
-        file = export.tflite(
-            small(), tmp_path / "d.tflite", "auto", calibration_images=binary(), budget=budget
-        )
+        file = export.best(small(), tmp_path / "d.tflite", binary(), budget=budget)
         names = [row["file"] for row in file.tries]
         assert len(names) == len(set(names)) == 16
         for part in ("float16", "dynamic", "ranges of the prior", "ranges of the posterior"):
@@ -127,13 +126,12 @@ class TestAuto:
 
     def test_signatures_and_outputs_go_with_it(self, few, tmp_path):
         path = tmp_path / "d.tflite"
-        file = export.tflite(
+        file = export.best(
             small("dense_vae"),
             path,
-            "auto",
+            binary(),
             signatures=("decode", "generate"),
             output="logits",
-            calibration_images=binary(),
             budget=Budget(nats=1.0),
         )
         assert file.signatures == ("decode", "generate")
@@ -141,26 +139,16 @@ class TestAuto:
 
     def test_nothing_within_the_budget(self, few, tmp_path):
         with pytest.raises(ValueError, match=r"kib=0\.1.*nothing was written.*of 3 tries"):
-            export.tflite(
-                small("dense_vae"),
-                tmp_path / "d.tflite",
-                "auto",
-                calibration_images=binary(),
-                budget=Budget(kib=0.1),
-            )
+            export.best(small("dense_vae"), tmp_path / "d.tflite", binary(), budget=Budget(kib=0.1))
         assert not list(tmp_path.iterdir())
 
     def test_errors(self, tmp_path):
         path = tmp_path / "d.tflite"
         with pytest.raises(ValueError, match=r"at least two; received.*0 images"):
-            export.tflite(small("dense_vae"), path, "auto")
+            export.best(small("dense_vae"), path, None)
         with pytest.raises(ValueError, match="judges by the signature 'decode'"):
-            export.tflite(
-                small("dense_vae"),
-                path,
-                "auto",
-                signatures=("generate",),
-                calibration_images=binary(),
-            )
+            export.best(small("dense_vae"), path, binary(), signatures=("generate",))
+        with pytest.raises(ValueError, match=r"quantize 'auto'.*export\.best"):
+            export.tflite(small("dense_vae"), path, "auto")
         with pytest.raises(ValueError, match=r"minimise 'bytes'"):
             Budget(minimise="bytes")

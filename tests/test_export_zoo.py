@@ -15,11 +15,12 @@ from keras_vae.zoo import certificates
 
 QUICK = {"conv_ae_digits", "conv_vae_digits", "dense_ae_digits", "dense_vae_mnist"}
 MAX_ERROR_FLOAT32 = 1e-5
-MEAN_ERROR = {"float16": 1 / 255, "dynamic": 3 / 255, "int8": 3 / 255}
+MEAN_ERROR = {"float16": 1 / 255, "weights": 1 / 255, "dynamic": 3 / 255, "int8": 3 / 255}
 # What TensorFlow Lite Micro does not run of any entry, with its reason in its own words; and what
 # it runs but not within a step of LiteRT for about 99 % of the pixels.
 MICRO_REFUSES = {
     "float16": "dequantize_common.cc",  # stored as float16 and expanded while running
+    "weights": "int8 weights for float32 arithmetic",  # which it would get wrong and not say
     "dynamic": "FLOAT32 with filter type: INT8 not supported|Hybrid models are not supported",
 }
 MICRO_DIFFERS = {  # its kernels round halves otherwise than XNNPACK's, and here it adds up
@@ -81,8 +82,9 @@ def test_tflite(entry, files, quantize):
     """The file in LiteRT's runtimes, against the golden pixels."""
     name, model = entry
     artefact = files(quantize)
-    published = zoo.info(name)["export"][quantize or "float32"]
-    assert artefact.bytes == pytest.approx(published["bytes"], rel=0.01)
+    published = zoo.info(name)["export"].get(quantize or "float32")
+    if published is not None:  # certified since this format is there
+        assert artefact.bytes == pytest.approx(published["bytes"], rel=0.01)
     _check_litert(name, model, artefact)
 
 
@@ -106,9 +108,11 @@ def test_tflite_in_micro(entry, files, quantize):
 
 @each_entry
 def test_quantised_files_are_smaller(entry, files):
-    sizes = {quantize: files(quantize).bytes for quantize in (None, "float16", "dynamic")}
+    sizes = {
+        quantize: files(quantize).bytes for quantize in (None, "float16", "weights", "dynamic")
+    }
     assert sizes["float16"] < 0.6 * sizes[None]
-    assert sizes["dynamic"] < sizes["float16"]
+    assert max(sizes["weights"], sizes["dynamic"]) < sizes["float16"]
 
 
 @each_certificate

@@ -12,7 +12,7 @@ from keras_vae.export.runtime.interpreter import run
 
 pytestmark = pytest.mark.browser
 MAX_ERROR_FLOAT32 = 1e-5
-MEAN_ERROR = {"float16": 1 / 255, "dynamic": 3 / 255, "int8": 4 / 255}
+MEAN_ERROR = {"float16": 1 / 255, "weights": 1 / 255, "dynamic": 3 / 255, "int8": 4 / 255}
 STEP = 1 / 255 + 1e-6
 # Files that LiteRT.js does not run: (entry, format) -> a part of the reason that it says.
 NOT_RUN = {}

@@ -1,64 +1,12 @@
-"""Two replicas train as one does, whatever the size of the last batch."""
+"""Two replicas train as one does: tests/replicas.py, in a process with two logical devices."""
 
-import keras
-import numpy as np
-import pytest
-import tensorflow as tf
-
-from keras_vae import data, models
-from keras_vae.distributions import likelihoods
-
-IMAGES = 37  # three batches of 12 and one of a single image, which leaves a replica without any
+import subprocess
+import sys
+from pathlib import Path
 
 
-@pytest.fixture(scope="module")
-def strategy():
-    """Of the two logical devices that conftest.py makes of the processor."""
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])  # two of them share op keys
-
-
-@pytest.fixture(scope="module")
-def images(digits):
-    """(37, 8, 8, 1) float32 grey digits in [0, 1]."""
-    return data.pixels(digits.train)[:IMAGES]
-
-
-def trained(images, batch_size):
-    """An autoencoder with a loss of its own layers, too: (weights, history, numbers)."""
-    keras.utils.set_random_seed(3)
-    layers = [
-        keras.Input((8, 8, 1)),
-        keras.layers.Flatten(),
-        keras.layers.Dense(3, kernel_regularizer=keras.regularizers.L2(0.1)),
-    ]
-    decoder = models.dense_ae((8, 8, 1), 3, hidden_units=(16,)).decoder
-    likelihood = likelihoods.Normal(scale=0.3)
-    model = models.Autoencoder(keras.Sequential(layers), decoder, likelihood=likelihood)
-    model.compile(optimizer=keras.optimizers.SGD(1e-3))
-    options = {"batch_size": batch_size, "verbose": 0}
-    history = model.fit(images, shuffle=False, epochs=2, **options).history
-    return model.get_weights(), history, model.evaluate(images, return_dict=True, **options)
-
-
-@pytest.mark.parametrize("batch_size", [12, IMAGES])
-def test_they_give_the_trackers_and_weights_of_one(strategy, images, batch_size):
-    alone = trained(images, batch_size)
-    with strategy.scope():
-        together = trained(images, batch_size)
-    for mine, theirs in zip(alone[0], together[0]):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
-    for mine, theirs in zip(alone[1:], together[1:]):
-        assert mine.keys() == theirs.keys()
-        for name in mine:
-            np.testing.assert_allclose(mine[name], theirs[name], rtol=1e-4, err_msg=name)
-
-
-def test_a_convolutional_vae_trains(strategy, images):
-    with strategy.scope():
-        vae = models.conv_vae((8, 8, 1), 3, filters=(4, 6), hidden_units=8)
-        vae.compile()
-    binary = np.round(images)
-    history = vae.fit(binary, validation_data=binary, batch_size=12, verbose=0).history
-    assert np.isfinite([value for values in history.values() for value in values]).all()
-    gap = history["elbo"][0] + history["distortion"][0] + history["rate"][0]
-    assert abs(gap) < 1e-3
+def test_two_replicas_train_as_one():
+    program = Path(__file__).with_name("replicas.py")
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.splitlines()[-1] == "replicas: as one"

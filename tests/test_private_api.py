@@ -242,6 +242,19 @@ def test_unpacked_and_packed(content):
     assert len(again.subgraphs[0].operators) == 2
 
 
+@hook("ai-edge-litert", "Interpreter(experimental_preserve_all_tensors, ..._op_resolver_type)")
+def test_interpreter_of_all_tensors(content):
+    graph = private_api.unpacked(content).subgraphs[0]
+    first, second = graph.operators
+    interpreter = private_api.interpreter_of_all_tensors(content)
+    runner = interpreter.get_signature_runner()
+    (name,) = runner.get_input_details()
+    runner(**{name: np.ones((1, 4), "float32")})
+    read = lambda number: interpreter.get_tensor(int(number), 0)
+    kernel, given = read(second.inputs[1]), read(first.outputs[0])
+    np.testing.assert_allclose(read(second.outputs[0]), given @ kernel.T, rtol=1e-5, atol=1e-6)
+
+
 @hook("ai-edge-litert", "BufferT.Pack, and the _tab of Buffer")
 def test_align_and_place(content):
     weights = np.arange(32, dtype="float32").tobytes()

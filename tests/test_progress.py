@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from keras_vae import evaluate, models, progress, recipe, terminal, training
+from keras_vae.models import importance
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 
@@ -102,7 +103,7 @@ def test_a_narrow_terminal_has_one_line_too(stream, live, monkeypatch):
 
 
 def test_measuring_shows_one_line(stream, live, monkeypatch):
-    monkeypatch.setattr(evaluate, "POSITIONS_PER_STEP", 64 * 2 * 10)
+    monkeypatch.setattr(importance, "POSITIONS_PER_STEP", 64 * 2 * 10)
     model = models.dense_vae((8, 8, 1), 2, hidden_units=(8,))
     images = np.zeros((40, 8, 8, 1), "float32")
     with redirect_stdout(stream):

@@ -175,10 +175,10 @@ class Spy(keras.callbacks.Callback):
 
 
 def run_spied(monkeypatch, wanted, checkpoints, stop=None):
-    spy, original = Spy(stop), recipe._training_callbacks
+    spy, original = Spy(stop), training._training_callbacks
     with monkeypatch.context() as patch:
-        patch.setattr(recipe, "_training_callbacks", lambda *a: [*original(*a), spy])
-        patch.setattr(recipe, "measure", lambda *a, **k: {})
+        patch.setattr(training, "_training_callbacks", lambda *a: [*original(*a), spy])
+        patch.setattr(training, "measure", lambda *a, **k: {})
         if stop is None:
             return spy, training.run(wanted, checkpoints, verbose=0)
         with pytest.raises(KeyboardInterrupt):
@@ -229,8 +229,10 @@ def test_the_int8_aware_phase_comes_after_the_checkpoints(tmp_path, monkeypatch)
 
 
 def test_checkpoints_of_another_recipe_are_refused(tmp_path):
-    recipe._claim(tmp_path, tiny())
-    recipe._claim(tmp_path, tiny(expected={"mse": 0.1}, tolerance={"mse": 0.1}))  # told afterwards
+    training._claim(tmp_path, tiny())
+    training._claim(
+        tmp_path, tiny(expected={"mse": 0.1}, tolerance={"mse": 0.1})
+    )  # told afterwards
     with pytest.raises(ValueError, match=r"another recipe: learning_rate is 0\.5 here and 0\.001"):
         training.run(tiny(learning_rate=0.5), tmp_path, verbose=0)
 

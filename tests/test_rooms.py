@@ -14,11 +14,11 @@ LIBRARY = """
     networks verb data image_folder distributions objectives checkpoints plot models callbacks
     evaluate recipe export training zoo pictures web demo picture_verbs cli
 """.split()
-EXPORT = (
-    "artefact output_file flatbuffer graph runtime int8 proof saved_model tflite c_array".split()
-)
+EXPORT = """
+    artefact output_file flatbuffer graph runtime int8 proof saved_model tflite best c_array
+""".split()
 MODELS = "checks watch image_model code_model importance autoencoder vae builders".split()
-ZOO = "listing example_data card entry publishing certificates runs".split()
+ZOO = "listing example_data card entry publishing certificates exporting runs".split()
 WEB = "server models site".split()
 FOLDERS = {"": LIBRARY, "export": EXPORT, "models": MODELS, "zoo": ZOO, "web": WEB}
 

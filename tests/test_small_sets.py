@@ -49,7 +49,7 @@ def test_what_is_asked_for_is_kept(tmp_path):
 @pytest.mark.parametrize(
     ("builder", "count", "side"),
     [
-        ("dense_vae", 100, 8),
+        pytest.param("dense_vae", 100, 8, marks=pytest.mark.shelf),
         pytest.param("conv_vae", 100, 16, marks=pytest.mark.shelf),
         pytest.param("conv_vae", 200, 32, marks=pytest.mark.shelf),
     ],

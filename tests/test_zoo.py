@@ -17,7 +17,7 @@ def shelf(tiny_entry, tmp_path, monkeypatch):
     """A shelf of one entry in the place of the real one."""
     folder = tmp_path / "zoo"
     shutil.copytree(tiny_entry, folder / tiny_entry.name)
-    for module in (listing, publishing, zoo):
+    for module in (listing, zoo, publishing):
         monkeypatch.setattr(module, "shelf", lambda: folder)
     return folder
 

@@ -20,6 +20,8 @@ MNIST_IMAGES = 500
 MNIST_NATS = 3.0  # between the first 500 test images and all 10,000: a standard error is 1.1
 MNIST_MSE = 0.15  # of the value, the same
 
+# One of each builder; the others with the whole shelf.
+QUICK = [pytest.param(name, marks=[] if name in DIGITS else [pytest.mark.shelf]) for name in NAMES]
 each_entry = pytest.mark.parametrize("name", NAMES)
 _loaded = {}
 
@@ -160,7 +162,7 @@ def test_golden_codes_decode_to_golden_pixels(name):
     np.testing.assert_allclose(loaded(name).decode(z), pixels, rtol=0, atol=1e-5)
 
 
-@each_entry
+@pytest.mark.parametrize("name", QUICK)
 def test_works_at_once_after_load(name):
     model, images = zoo.load(name), some_images(name, 8)
     numbers = model.evaluate(images, verbose=0, return_dict=True)

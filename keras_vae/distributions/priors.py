@@ -71,6 +71,13 @@ class Prior(keras.layers.Layer):
             "your prior a fit(codes)."
         )
 
+    def of_latents(self, indices):
+        """The prior of some of the latents: a new Prior of latent_dim len(indices), built."""
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say what it is of fewer latents; give it an "
+            "of_latents(indices)."
+        )
+
     def between(self, start, end, position):
         """(B, latent_dim) codes on the way from `start` to `end`, (B, 1) positions in [0, 1]."""
         return start + position * (end - start)
@@ -86,6 +93,11 @@ class StandardNormal(Prior):
 
     def from_noise(self, noise):
         return noise
+
+    def of_latents(self, indices):
+        smaller = type(self)()
+        smaller.build_for(len(indices))
+        return smaller
 
     def between(self, start, end, position):
         # Half way between two draws a straight line is too near to 0: its variance is 1/2 there.

@@ -7,12 +7,14 @@ The rooms, each of which uses only those above it:
     int8          what an int8 file computes, and over which ranges
     runtime       runs exported files
     proof         verify, certify, and the search for the best
-    saved_model, tflite, c_array    the formats, a file each
+    saved_model, tflite, c_array    the formats, a file each; best chooses among them
 """
 
 from keras_vae.export.artefact import Artefact
+from keras_vae.export.best import best
 from keras_vae.export.c_array import CArray, c_array
 from keras_vae.export.graph.functions import OUTPUTS, SIGNATURES
+from keras_vae.export.graph.pruning import Pruned, pruned
 from keras_vae.export.int8.aware import finetune, quantization_aware
 from keras_vae.export.proof.certificate import certify
 from keras_vae.export.proof.search import Budget
@@ -27,9 +29,12 @@ __all__ = [
     "Artefact",
     "Budget",
     "CArray",
+    "Pruned",
+    "best",
     "c_array",
     "certify",
     "finetune",
+    "pruned",
     "quantization_aware",
     "saved_model",
     "table",

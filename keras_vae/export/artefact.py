@@ -13,13 +13,12 @@ class Artefact:
         bytes: size on disk.
         ops: dict of operator name to how often it stands in the graph (of a SavedModel: in the
             graph of its `decode`).
-        quantize: None, "float16", "dynamic" or "int8"; or the way that "auto" chose.
+        quantize: None, "float16", "weights", "dynamic" or "int8"; of `export.best` the name of the
+            way that it chose.
         signatures: names of the functions that the file carries.
         output: what they give, "pixels", "uint8" or "logits".
-        latents: indices of the latents that a code of the file consists of, or None for all.
-        pruned_nats: by how much leaving the others out lowered the ELBO of the images on which it
-            was decided, nats per image.
-        tries: of "auto", dicts of `export.certify` with `within` and `chosen`, `file` the way.
+        tries: of `export.best`, a dict of `export.certify` for each file that was tried, with the
+            way's name as its `file`, `within` (the budget) and `chosen`.
     """
 
     path: Path
@@ -28,6 +27,4 @@ class Artefact:
     quantize: str | None = None
     signatures: tuple = ()
     output: str = "pixels"
-    latents: tuple | None = None
-    pruned_nats: float = 0.0
     tries: tuple = ()

@@ -1,6 +1,5 @@
-"""A model as a .tflite file: float32, float16, dynamic range or int8; one signature or several."""
+"""A model as a .tflite file: in float32 or quantised, with one signature or several."""
 
-import functools
 import tempfile
 
 import numpy as np
@@ -13,7 +12,6 @@ from keras_vae.export.flatbuffer.contents import count_builtin, not_builtin, wit
 from keras_vae.export.flatbuffer.peephole import tidy
 from keras_vae.export.graph import decoder
 from keras_vae.export.graph.functions import SIGNATURES, check_choices, functions
-from keras_vae.export.graph.pruning import live_latents
 from keras_vae.export.graph.rewrite import served
 from keras_vae.export.int8.calibration import (
     calibration_codes,
@@ -21,12 +19,12 @@ from keras_vae.export.int8.calibration import (
     check_images,
     int8_networks,
 )
+from keras_vae.export.int8.rounding import CODES, networks, weights_file
 from keras_vae.export.output_file import writable
-from keras_vae.export.proof.search import Budget, best, ways
 from keras_vae.export.runtime.interpreter import run
 from keras_vae.quiet import quiet
 
-QUANTIZE = (None, "float16", "dynamic", "int8")  # and "auto": the best of them and of mixtures
+QUANTIZE = (None, "float16", "weights", "dynamic", "int8")
 CHECKED_CODES = 32
 INT8_LIMIT = 3 / 255  # mean absolute pixel error above which an int8 file is not written
 
@@ -39,9 +37,7 @@ def tflite(
     signatures=("decode",),
     output="pixels",
     batch=1,
-    min_rate=None,
     calibration_images=None,
-    budget=None,
 ):
     """Writes a model as a .tflite file of builtin operators.
 
@@ -53,39 +49,34 @@ def tflite(
         reconstruct(images=(B, H, W, C)) -> image
         interpolate(start=(B, D), end=(B, D), position=(B, 1) in [0, 1]) -> image
         generate(seed=(B,) int32) -> image: of a draw from the prior, the same latent bits for the
-            same seed in every runtime (see `export.generator`); not those of `model.sample`
+            same seed in every runtime (see `graph.generator`); not those of `model.sample`
 
     An image is {"images": (B, H, W, C)}, or for output="logits" {"logits": (B, H, W, R)}. The batch
     is static: LiteRT runs a static batch faster, its browser build runs nothing else.
 
-    `quantize` says what is stored and computed:
+    `quantize` says what is stored and computed; `export.best` tries more and measures:
 
         None       float32 weights, float32 arithmetic
         "float16"  float16 weights, float32 arithmetic: half the bytes
+        "weights"  int8 weights, float32 arithmetic: a quarter of the bytes, see `rounding`
         "dynamic"  int8 weights, activations quantised while running: a quarter of the bytes
-        "int8"     int8 weights and int8 activations with fixed scales, see `quantize.int8_networks`
-        "auto"     the best within `budget` of these and of mixtures layer by layer, see
-                   `search.ways`: half of `calibration_images` calibrate, the other half judge
+        "int8"     int8 weights and int8 activations with fixed scales, see
+                   `int8.calibration.int8_networks`
 
     Args:
         model: Autoencoder or VAE.
         path: file to write, ending in .tflite; an older file is replaced.
-        quantize: None, "float16", "dynamic", "int8" or "auto".
+        quantize: None, "float16", "weights", "dynamic" or "int8".
         signatures: names of `export.SIGNATURES`.
         output: "pixels" (means in [0, 1]), "uint8" (0..255, for a bitmap), or "logits": the raw
             parameters of the likelihood, of which each channel has one or more.
         batch: images per call.
-        min_rate: latents whose rate, the mean over `calibration_images`, is below this many nats
-            are left out of the codes, and of the weights; or None. The artefact says which are
-            kept and what that costs.
-        calibration_images: (N, H, W, C) or (N, H, W) in [0, 1], used by "int8", "auto" and
-            `min_rate`. For int8 their codes (and, for a VAE, samples of their posterior) calibrate
-            beside draws of the prior; an Autoencoder has no prior and needs them. "auto" needs
-            them, in the support of the likelihood.
-        budget: `search.Budget` of "auto": at most 0.05 nats, the smallest file, by default.
+        calibration_images: (N, H, W, C) or (N, H, W) in [0, 1], used by "weights" and "int8": their
+            codes (and, for a VAE, samples of their posterior) calibrate beside draws of the prior.
+            A prior that was not fitted yet, and an encoder, need them.
 
     Returns:
-        Artefact; for "auto" its `quantize` says what was chosen, and its `tries` what all cost.
+        Artefact.
 
     Raises:
         TypeError: a model without a decoder.
@@ -95,51 +86,49 @@ def tflite(
         NotImplementedError: "generate" of a prior that does not say how it is drawn.
         FileNotFoundError, IsADirectoryError: a path that cannot be written.
     """
-    decoder.check(model)
-    path = writable(path, ".tflite")
-    if quantize not in (*QUANTIZE, "auto"):
-        raise unknown("quantize", quantize, (*QUANTIZE, "auto"))
-    check_choices(model, signatures, output)
-    signatures = tuple(name for name in SIGNATURES if name in signatures)  # decode comes first
-    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-        raise ValueError(f"batch must be an integer of at least 1; received {batch!r}.")
-    note = {"output": output, "latents": None, "pruned_nats": 0.0}
-    if min_rate is not None:
-        note["latents"], note["pruned_nats"] = live_latents(model, calibration_images, min_rate)
-    convert = functools.partial(_convert, model, signatures, output, batch, note["latents"])
-    if quantize == "auto":
-        images = _halves(calibration_images, signatures)
-        inputs = calibration_inputs(model, signatures, batch, images[0], note["latents"])
-        candidates = ways(model, convert, inputs, images[0])
-        content, tries = best(model, candidates, note, images[1], budget or Budget())
-        quantize = next(row["file"] for row in tries if row["chosen"])
+    path, signatures = checked(model, path, signatures, output, batch)
+    if quantize not in QUANTIZE:
+        raise unknown("quantize", quantize, QUANTIZE, "; `export.best` chooses by measuring")
+    if quantize in ("weights", "int8"):
+        check_images(signatures, calibration_images, quantize)
+    if quantize == "weights":
+        content = rounded(model, signatures, output, batch, calibration_images)
     else:
-        tries, serve = (), served
-        if quantize == "int8":
-            serve = int8_networks(model, check_images(signatures, calibration_images))
-        content = with_note(convert(quantize, serve), note)
-        if quantize == "int8" and "decode" in signatures:
-            _check_error(model, content, calibration_images, note)
+        serve = int8_networks(model, calibration_images) if quantize == "int8" else served
+        content = converted(model, signatures, output, batch, quantize, serve)
+    content = with_note(content, {"output": output})
+    if quantize == "int8" and "decode" in signatures:
+        _check_error(model, content, calibration_images, output)
     ops = count_builtin(content)
     atomic.write(path, content)
-    return Artefact(path, len(content), ops, quantize, signatures, **note, tries=tries)
+    return Artefact(path, len(content), ops, quantize, signatures, output)
 
 
-def _halves(images, signatures):
-    """Images to calibrate on and images that judge, for "auto"."""
-    if images is None or len(images) < 2 or "decode" not in signatures:
-        raise ValueError(
-            "quantize='auto' judges by the signature 'decode' and by calibration_images=(N, H, W, "
-            f"C), at least two; received signatures={signatures!r} and "
-            f"{0 if images is None else len(images)} images."
-        )
-    return images[::2], images[1::2]
+def checked(model, path, signatures, output, batch):
+    """The path as a Path and the signatures in their order, decode first; errors of `tflite`."""
+    decoder.check(model)
+    path = writable(path, ".tflite")
+    check_choices(model, signatures, output)
+    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+        raise ValueError(f"batch must be an integer of at least 1; received {batch!r}.")
+    return path, tuple(name for name in SIGNATURES if name in signatures)
 
 
-def _convert(model, signatures, output, batch, kept, quantize, serve=served):
-    """The model as the bytes of a file, its signatures in their order."""
+def converted(model, signatures, output, batch, quantize=None, serve=served):
+    """A model by the converter of TensorFlow.
+
+    Args:
+        model, signatures, output, batch, quantize: see `tflite`.
+        serve: see `graph.functions.functions`.
+
+    Returns:
+        bytes of a .tflite file, its signatures in their order.
+
+    Raises:
+        ValueError: a decoder that LiteRT cannot run.
+    """
     module = tf.Module()
-    bodies = functions(model, signatures, output, batch, kept, serve)
+    bodies = functions(model, signatures, output, batch, serve)
     try:
         with quiet(), tempfile.TemporaryDirectory() as folder:
             graphs = {name: body.get_concrete_function() for name, body in bodies.items()}
@@ -163,11 +152,17 @@ def _convert(model, signatures, output, batch, kept, quantize, serve=served):
         ) from error
 
 
-def _check_error(model, content, images, note):
+def rounded(model, signatures, output, batch, images):
+    """A model of int8 weights and float32 arithmetic, see `int8.rounding`: bytes of the file."""
+    inputs = calibration_inputs(model, signatures, batch, images, count=CODES)
+    float32 = converted(model, signatures, output, batch, serve=networks(model, images))
+    return weights_file(float32, inputs)
+
+
+def _check_error(model, content, images, output):
     z = calibration_codes(model, images)[:CHECKED_CODES]
-    z = z if note["latents"] is None else z[:, note["latents"]]
-    pixels = decoder.as_pixels(model, run(content, z), note["output"])
-    error = float(np.mean(np.abs(pixels - decoder.decode(model, z, note["latents"]))))
+    pixels = decoder.as_pixels(model, run(content, z), output)
+    error = float(np.mean(np.abs(pixels - decoder.decode(model, z))))
     if not error <= INT8_LIMIT:
         likelihood = type(model.likelihood_family).__name__
         raise ValueError(

@@ -33,8 +33,8 @@ def write_files(name, model, folder, quantize):
         name: of the entry, or its folder.
         model: Autoencoder or VAE, loaded from it.
         folder: to write decoder.tflite.gz, encoder.tflite.gz and golden.json to.
-        quantize: None, "float16", "dynamic" or "int8". The weights of the last two are rounded to 7
-            bits, for gzip packs those into an eighth less than 8.
+        quantize: None, "float16", "weights", "dynamic" or "int8". The weights of the last two
+            are rounded to 7 bits, for gzip packs those into an eighth less than 8.
 
     Returns:
         dict: "decoder" and "encoder", dicts of path (relative to the site), bytes (of the packed
@@ -42,7 +42,7 @@ def write_files(name, model, folder, quantize):
         mean and max absolute error of the decoder's pixels, in [0, 1], against the golden ones.
     """
     place = Path("models") / folder.name
-    images = _calibration_images(name, model) if quantize == "int8" else None
+    images = _calibration_images(name, model) if quantize in ("weights", "int8") else None
     written, contents = {}, {}
     for part, signature in (("decoder", "decode"), ("encoder", "encode")):
         unpacked = folder / f"{part}.tflite"

@@ -46,7 +46,7 @@ def web(folder, names=None, quantize="dynamic", litert=None):
     Args:
         folder: to write; an existing one must be empty or hold a site.
         names: of entries, or folders that `keras-vae train` wrote; by default the whole zoo.
-        quantize: of the .tflite files: None, "float16", "dynamic" or "int8".
+        quantize: of the .tflite files: None, "float16", "weights", "dynamic" or "int8".
         litert: node_modules folder that holds LiteRT.js; by default the first of `litert_places`
             that has it.
 
@@ -126,7 +126,7 @@ def _write(folder, entries, quantize, packages, key):
         files = write_files(name, model, place, quantize)
         models.append(describe(name, model, entry, files))
     total = sum(model["files"]["decoder"]["bytes"] for model in models)
-    if quantize in ("dynamic", "int8") and total > DECODERS_LIMIT:
+    if quantize in ("weights", "dynamic", "int8") and total > DECODERS_LIMIT:
         sizes = {model["name"]: model["files"]["decoder"]["bytes"] for model in models}
         raise ValueError(
             f"The {len(models)} decoders have {total:,} bytes together, above the limit of "

@@ -8,6 +8,7 @@ An entry is a folder; the listing of the shelf is the registry. Bytes are checke
     card           the Markdown of an entry and the table of the shelf
     publishing     writes an entry: publish, renew, write_index
     certificates   what the exported files of an entry are worth, kept beside it
+    exporting      what `keras-vae export` does
     runs           what `keras-vae train` and `evaluate` do
 """
 

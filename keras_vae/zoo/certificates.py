@@ -46,7 +46,7 @@ def certify(name):
         name: of an entry, or a folder of one.
 
     Returns:
-        dict of "float32", "float16", "dynamic", "int8" -> dict of `export.certify`.
+        dict of "float32", "float16", "weights", "dynamic", "int8" -> dict of `export.certify`.
 
     Raises:
         FileNotFoundError: the entry's data is not at hand.

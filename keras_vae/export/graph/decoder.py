@@ -48,17 +48,12 @@ def concrete(function, *specs):
     return graph, owner
 
 
-def decode(model, z, latents=None):
-    """(N, D) -> (N, H, W, C) float32 in [0, 1]: what an artefact is compared with.
+def decode(model, z):
+    """(N, latent_dim) -> (N, H, W, C) float32 in [0, 1]: what an artefact is compared with.
 
     The same as `model.decode(z)`, but for a model under mixed precision, where that carries the
-    rounding of bfloat16 and this does not. `latents` says which of the model's latents the D are;
-    the others are 0.
+    rounding of bfloat16 and this does not.
     """
-    if latents is not None:
-        whole = np.zeros((len(z), model.latent_dim), "float32")
-        whole[:, latents] = z
-        z = whole
     network = in_float32(model.decoder)
     if network is model.decoder:
         return model.decode(z)  # traced once for all calls

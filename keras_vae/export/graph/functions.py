@@ -10,7 +10,7 @@ SIGNATURES = ("decode", "encode", "reconstruct", "interpolate", "generate")
 OUTPUTS = ("pixels", "logits", "uint8")
 
 
-def functions(model, signatures=("decode",), output="pixels", batch=1, kept=None, serve=served):
+def functions(model, signatures=("decode",), output="pixels", batch=1, serve=served):
     """The functions of a file and the tensors that they take.
 
     Args:
@@ -18,8 +18,7 @@ def functions(model, signatures=("decode",), output="pixels", batch=1, kept=None
         signatures: names of SIGNATURES.
         output: one of OUTPUTS, what every function that ends in an image gives.
         batch: B, images per call.
-        kept: indices of the latents that a code of the file consists of, or None for all.
-        serve: function (network, kept) -> function of tensors; `quantize.int8_networks` rounds.
+        serve: function (network) -> function of tensors; `calibration.int8_networks` rounds.
 
     Returns:
         dict of name -> tf.function with a static input signature.
@@ -28,16 +27,14 @@ def functions(model, signatures=("decode",), output="pixels", batch=1, kept=None
         ValueError: an unknown name, or a model that cannot do what is asked.
     """
     check_choices(model, signatures, output)
-    latents = model.latent_dim if kept is None else len(kept)
-    decoder = serve(model.decoder, kept)
+    decoder = serve(model.decoder)
     key = "logits" if output == "logits" else "images"
 
     def decode(z):
         return {key: _image(model.likelihood_family, decoder(z), output)}
 
     def code_of(images):
-        z = model.code(encoder(images))
-        return z if kept is None else tf.gather(z, kept, axis=1)
+        return model.code(encoder(images))
 
     def encode(images):
         return {"z": code_of(images)}
@@ -49,12 +46,11 @@ def functions(model, signatures=("decode",), output="pixels", batch=1, kept=None
         return decode(model.prior_family.between(start, end, position))
 
     def generate(seed):
-        z = model.prior_family.from_noise(normal(seed, model.prior_family.noise_dim))
-        return decode(z if kept is None else tf.gather(z, kept, axis=1))
+        return decode(model.prior_family.from_noise(normal(seed, model.prior_family.noise_dim)))
 
     if {"encode", "reconstruct"} & set(signatures):
         encoder = serve(model.encoder)
-    code = (batch, latents)
+    code = (batch, model.latent_dim)
     inputs = {
         "decode": {"z": code},
         "encode": {"images": (batch, *model.image_shape)},

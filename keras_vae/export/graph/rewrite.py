@@ -1,4 +1,4 @@
-"""A network as it is served: in float32, its transposed convolutions made fast, dead inputs gone.
+"""A network as it is served: in float32, its transposed convolutions made fast.
 
 Each rewrite computes the same numbers by the same weights; none touches the network it is given.
 """
@@ -13,21 +13,16 @@ from keras_vae.export.graph.layers import copy_weights, readers
 PART = 16  # what rounding leaves of a code is rounded again, so many times finer
 
 
-def served(network, kept=None):
+def served(network):
     """The network as a plain function, its weights constants of whatever graph it is traced in.
 
     Args:
         network: functional keras.Model with one input.
-        kept: indices of the input's last axis that the function takes, the others being 0; or
-            None for all.
 
     Returns:
-        function, (B, ..., len(kept)) float32 -> (B, ...) float32.
-
-    Raises:
-        ValueError: see `rewritten`.
+        function, (B, ...) float32 -> (B, ...) float32.
     """
-    return frozen(rewritten(network, kept))
+    return frozen(rewritten(network))
 
 
 def frozen(network):
@@ -37,31 +32,21 @@ def frozen(network):
     return lambda x: network.stateless_call(trainable, others, x, training=False)[0]
 
 
-def rewritten(network, kept=None, marking=None):
+def rewritten(network, marking=None):
     """A float32 copy of the network with the same weights in the same order.
 
     Args:
         network: functional keras.Model with one input.
-        kept: indices of the input's last axis that the copy takes, or None for all.
         marking: function (network, inputs, two_parts) -> object that calls the layers of the copy
             and may put others between them, as `int8.marking.Marking` does; or None.
 
     Returns:
         functional keras.Model.
-
-    Raises:
-        ValueError: inputs are to be left out and a layer that reads them is not Dense.
     """
-    width = network.input_shape[-1] if kept is None else len(kept)
-    inputs = keras.Input((*network.input_shape[1:-1], width))
+    inputs = keras.Input(network.input_shape[1:])
     first = readers(network)[id(network.input)]
-    other = next((layer for layer in first if type(layer) is not layers.Dense), None)
-    if kept is not None and other is not None:
-        raise ValueError(
-            "Latents can be left out of a decoder whose first layer is Dense; this one starts "
-            f"with {type(other).__name__}. Export it with min_rate=None."
-        )
-    two_parts = marking is not None and other is None and len(network.input_shape) == 2
+    only_dense = all(type(layer) is layers.Dense for layer in first)
+    two_parts = marking is not None and only_dense and len(network.input_shape) == 2
     marks = None if marking is None else marking(network, inputs, two_parts)
 
     def copy(layer):
@@ -69,14 +54,14 @@ def rewritten(network, kept=None, marking=None):
         config = {**layer.get_config(), "dtype": "float32"}
         if kind is layers.Conv2DTranspose and SubPixelConv.covers(layer):
             kind = SubPixelConv
-        elif layer in first and (two_parts or kept is not None):
+        elif layer in first and two_parts:
             kind = FirstDense
         try:
             made = kind.from_config(config)
         except (TypeError, ValueError):  # a Lambda, say; it computes the same in either network
             return layer
         if kind is FirstDense:
-            made.total, made.kept = layer.kernel.shape[0], kept
+            made.codes = layer.kernel.shape[0]
         if marks is not None:
             marks.split(made)
         return made
@@ -93,24 +78,21 @@ def rewritten(network, kept=None, marking=None):
 
 
 class FirstDense(layers.Dense):
-    """Dense over some of the codes, and over codes in two parts (`fake_quant.TwoParts`).
+    """Dense over codes, or over codes in two parts, see `int8.fake_quant.TwoParts`.
 
     Attributes:
-        total: rows of its kernel.
-        kept: indices of the rows whose inputs are given, the others being 0; or None for all.
+        codes: numbers of a code, the rows of its kernel.
     """
 
-    total, kept = None, None
+    codes = None
 
     def build(self, input_shape):
-        super().build((*input_shape[:-1], self.total))
-        self.input_spec = None  # it names the width that is no longer given
+        super().build((*input_shape[:-1], self.codes))
+        self.input_spec = None  # it names the width of one part
 
     def call(self, x):
         kernel = tf.convert_to_tensor(self.kernel)
-        if self.kept is not None:
-            kernel = tf.gather(kernel, self.kept, axis=0)
-        if x.shape[-1] == 2 * kernel.shape[0]:
+        if x.shape[-1] == 2 * self.codes:  # a layer that is shared reads other tensors as well
             kernel = tf.concat([kernel, kernel / PART], axis=0)
         x = tf.matmul(x, kernel)
         if self.use_bias:

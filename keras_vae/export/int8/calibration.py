@@ -25,33 +25,29 @@ def int8_networks(model, images=None, kinds=KINDS, ranges="likelihood"):
         model, images, kinds, ranges: see `calibrated`.
 
     Returns:
-        function (network, kept) -> function of tensors, in the place of `rewrite.served`.
+        function (network) -> function of tensors, in the place of `rewrite.served`.
     """
-    return lambda network, kept=None: frozen(
-        calibrated(model, network, kept, images, kinds, ranges)
-    )
+    return lambda network: frozen(calibrated(model, network, images, kinds, ranges))
 
 
-def calibrated(model, network, kept=None, images=None, kinds=KINDS, ranges="likelihood"):
+def calibrated(model, network, images=None, kinds=KINDS, ranges="likelihood"):
     """The encoder or the decoder of a model, with the roundings of int8 activations.
 
     Args:
         model: Autoencoder or VAE.
         network: its encoder or its decoder.
-        kept: indices of the latents that a code of the file consists of, or None.
         images, kinds: see `calibration_codes`; the encoder needs images.
         ranges: one of RANGES, see `fake_quant.calibrate`.
 
     Returns:
         functional keras.Model of FakeQuant layers and of the network's own, copied.
     """
-    copy, marks = fake_quant.marked(network, kept)
+    copy, marks = fake_quant.marked(network)
     if network is model.decoder:
         inputs = calibration_codes(model, images, kinds)
         distribution = model.likelihood_family.distribution
-        inputs = inputs if kept is None else inputs[:, kept]
     else:
-        inputs = _some(images)
+        inputs = some(images)
         distribution = _of_code(model, inputs)
     fake_quant.calibrate(copy, marks, inputs, distribution if ranges == "likelihood" else None)
     return copy
@@ -72,7 +68,7 @@ def _of_code(model, images):
     return lambda raw: tfd.Independent(normal(raw), reinterpreted_batch_ndims=1)
 
 
-def calibration_inputs(model, signatures, batch, images=None, kept=None, kinds=KINDS):
+def calibration_inputs(model, signatures, batch, images=None, kinds=KINDS, count=CALIBRATION_CODES):
     """What each signature is run on while ranges are taken: whole batches.
 
     Args:
@@ -80,23 +76,21 @@ def calibration_inputs(model, signatures, batch, images=None, kept=None, kinds=K
         signatures: names of `functions.SIGNATURES`.
         batch: images per call.
         images: see `calibration_codes`; "encode" and "reconstruct" need them.
-        kept: indices of the latents that a code of the file consists of, or None.
-        kinds: of codes, see `calibration_codes`.
+        kinds, count: of codes, see `calibration_codes`.
 
     Returns:
         dict of signature -> list of dicts of input name -> array.
     """
-    codes = calibration_codes(model, images, kinds)
-    codes = codes if kept is None else codes[:, kept]
-    count = len(codes)
-    position = np.linspace(0, 1, count, dtype="float32")[:, None]
+    codes = calibration_codes(model, images, kinds, count)
+    total = len(codes)
+    position = np.linspace(0, 1, total, dtype="float32")[:, None]
     arrays = {
         "decode": {"z": codes},
         "interpolate": {"start": codes, "end": codes[::-1], "position": position},
-        "generate": {"seed": np.arange(count, dtype="int32")},
+        "generate": {"seed": np.arange(total, dtype="int32")},
     }
     if {"encode", "reconstruct"} & set(signatures):
-        arrays["encode"] = arrays["reconstruct"] = {"images": _some(images)}
+        arrays["encode"] = arrays["reconstruct"] = {"images": some(images, count)}
     return {
         name: [
             # np.resize repeats rows to fill the last batch
@@ -108,38 +102,40 @@ def calibration_inputs(model, signatures, batch, images=None, kept=None, kinds=K
     }  # fmt: skip
 
 
-def check_images(signatures, images):
-    """The images, or None. Raises ValueError where signatures of int8 cannot do without."""
+def check_images(signatures, images, quantize="int8"):
+    """The images, or None. Raises ValueError where signatures cannot do without."""
     if images is None and {"encode", "reconstruct"} & set(signatures):
         raise ValueError(
-            f"quantize='int8' with signatures={tuple(signatures)!r} needs "
+            f"quantize={quantize!r} with signatures={tuple(signatures)!r} needs "
             "calibration_images=(N, H, W, C): an encoder is calibrated on images."
         )
     return images
 
 
-def calibration_codes(model, images=None, kinds=KINDS):
-    """The codes over which int8 takes its ranges.
+def calibration_codes(model, images=None, kinds=KINDS, count=CALIBRATION_CODES):
+    """The codes over which int8 takes its ranges, and rounded weights their errors.
 
     Args:
         model: Autoencoder or VAE.
-        images: (N, H, W, C) or (N, H, W) in [0, 1], or None; at most 256, evenly chosen, are used.
+        images: (N, H, W, C) or (N, H, W) in [0, 1], or None; at most `count`, evenly chosen,
+            are used.
         kinds: "prior" (draws of it), "means" and "samples" (of the posterior of the images); those
             that model and images do not give are left out.
+        count: of codes of each kind, at most.
 
     Returns:
         (M, latent_dim) float32.
     """
     if images is None and not model.can_sample:
         raise ValueError(
-            f"The prior of this {type(model).__name__} was not fitted: quantize='int8' needs "
+            f"The prior of this {type(model).__name__} was not fitted: int8 needs "
             "calibration_images=(N, H, W, C), images of the kind that it was trained on."
         )
     codes, exact = [], model.posterior_family is None
     if "prior" in kinds and (images is None or not exact):  # real codes tell more of exact ones
-        codes.append(decoder.trial_codes(model, CALIBRATION_CODES, seed=1))
+        codes.append(decoder.trial_codes(model, count, seed=1))
     if images is not None:
-        images = _some(images)
+        images = some(images, count)
         if "means" in kinds or exact:
             codes.append(model.encode(images))
         if "samples" in kinds and not exact:
@@ -148,12 +144,12 @@ def calibration_codes(model, images=None, kinds=KINDS):
     return codes[np.random.default_rng(0).permutation(len(codes))]
 
 
-def _some(images):
-    """At most CALIBRATION_CODES of the images, evenly chosen, (M, H, W, C) float32."""
+def some(images, count=CALIBRATION_CODES):
+    """At most `count` of the images, evenly chosen, (M, H, W, C) float32."""
     images = np.asarray(images)
     if not len(images):
         raise ValueError("calibration_images holds no image.")
-    chosen = np.linspace(0, len(images) - 1, min(len(images), CALIBRATION_CODES)).astype(int)
+    chosen = np.linspace(0, len(images) - 1, min(len(images), count)).astype(int)
     images = images[chosen].astype("float32")
     if images.min() < 0 or images.max() > 1:
         raise ValueError(

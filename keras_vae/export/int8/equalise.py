@@ -8,6 +8,7 @@ from keras import layers
 from keras_vae.export.graph.layers import readers
 
 LIMIT = 100.0  # a unit is scaled by at most
+STEPS, RATE, SHARPNESS = 40, 0.15, 8  # of `_least_noise`
 
 
 def equalise(network, inputs):
@@ -26,22 +27,91 @@ def equalise(network, inputs):
         number of layers whose units were scaled.
     """
     scaled = 0
+    for layer, source, ends in _links(network):
+        _divide(source, ends, _scale(keras.Model(network.input, layer.output), inputs))
+        scaled += 1
+    return scaled
+
+
+def equalise_weights(network, inputs):
+    """Scales the units of Dense layers so that their readers' weights lose little to int8.
+
+    The weights of one output share a scale, which the largest of them decides on; a small weight of
+    a strong unit is left with few levels. Where a unit may be scaled, as in `equalise`, the weights
+    that read it are divided by what makes the sum of all rounding errors least; the weights of the
+    unit itself do not mind, theirs is the scale that changes. The weights are changed in place.
+
+    Args:
+        network: functional keras.Model with one input.
+        inputs: (N, ...) float32 for it, over which the strength of units is taken.
+
+    Returns:
+        (D,) float32, by which the network's input is to be divided; or None, where other layers
+        than Dense read it.
+    """
+    for layer, source, ends in _links(network):
+        power = _power(keras.Model(network.input, layer.output), inputs)
+        _divide(source, ends, _least_noise(power, ends))
+    ends = readers(network)[id(network.input)]
+    only_dense = ends and all(type(end) is layers.Dense for end in ends)
+    if len(network.input_shape) != 2 or not only_dense:
+        return None
+    scale = _least_noise(np.mean(np.square(inputs), axis=0), ends)
+    _divide(None, ends, scale)
+    return scale
+
+
+def _links(network):
+    """(layer, the Dense layer that scales its units, the Dense layers that read them), in order."""
     read = readers(network)
     for layer in network.layers:  # in the order of the computation: each sees the ones before
         if isinstance(layer, layers.InputLayer) or not isinstance(layer.output, keras.KerasTensor):
             continue
         ends = read[id(layer.output)]
         source = _scalable(network, layer, read)
-        if source is None or not ends or any(type(end) is not layers.Dense for end in ends):
-            continue
-        scale = _scale(keras.Model(network.input, layer.output), inputs)
+        if source is not None and ends and all(type(end) is layers.Dense for end in ends):
+            yield layer, source, ends
+
+
+def _divide(source, ends, scale):
+    """Divides units by a scale and multiplies what reads them."""
+    if source is not None:
         kernel, *bias = source.get_weights()
         source.set_weights([kernel / scale, *(part / scale for part in bias)])
-        for end in ends:
-            kernel, *bias = end.get_weights()
-            end.set_weights([kernel * scale[:, None], *bias])
-        scaled += 1
-    return scaled
+    for end in ends:
+        kernel, *bias = end.get_weights()
+        end.set_weights([kernel * scale[:, None], *bias])
+
+
+def _power(units, inputs):
+    """(units,) the mean square of each over the inputs."""
+    total = 0.0
+    for i in range(0, len(inputs), 256):
+        rows = np.asarray(units(tf.constant(inputs[i : i + 256]), training=False))
+        total = total + np.square(rows, dtype="float64").sum(axis=0)
+    return total / len(inputs)
+
+
+def _least_noise(power, ends):
+    """(units,) float32 t, for which the rounding errors of W t, read by units / t, are least.
+
+    The error of channel c is about (max_j W_cj^2 t_j^2) sum_j power_j / t_j^2. Where the sum over c
+    is least, a unit's share of the maxima is its share of the noise; a few steps lead there.
+    """
+    squares = np.concatenate([np.square(end.kernel.numpy().T, dtype="float64") for end in ends])
+    squares = np.maximum(squares, 1e-12 * max(squares.max(), 1e-30))
+    power = np.maximum(power, 1e-9 * max(power.max(), 1e-30))
+    t = np.ones_like(power)  # squared
+    for _ in range(STEPS):
+        scaled = squares * t
+        top = scaled.max(axis=1, keepdims=True)
+        near = (scaled / top) ** SHARPNESS  # a maximum that others come near to is theirs as well
+        share = (top * near / near.sum(axis=1, keepdims=True)).sum(axis=0)
+        noise = power / t
+        ratio = (noise / noise.sum()) / np.maximum(share / share.sum(), 1e-12)
+        t = t * np.clip(ratio, 1e-4, 1e4) ** RATE
+        t = t / np.exp(np.mean(np.log(t)))
+    return np.clip(np.sqrt(t), 1 / LIMIT, LIMIT).astype("float32")
 
 
 def _scale(units, inputs):

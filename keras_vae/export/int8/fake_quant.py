@@ -60,12 +60,11 @@ class TwoParts(FakeQuant):
         return tf.concat([self.rounded(first), self.rounded(PART * (z - first))], axis=-1)
 
 
-def marked(network, kept=None):
+def marked(network):
     """A copy of a network that rounds where an int8 kernel reads or writes.
 
     Args:
         network: functional keras.Model with one input.
-        kept: see `rewrite.rewritten`.
 
     Returns:
         the copy and its marks (FakeQuant, TwoParts) in the order of the computation, no ranges yet.
@@ -76,7 +75,7 @@ def marked(network, kept=None):
         found.append(TwoParts() if two_parts else FakeQuant(fixed))
         return found[-1]
 
-    return rewritten(network, kept, lambda *where: Marking(*where, mark)), found
+    return rewritten(network, lambda *where: Marking(*where, mark)), found
 
 
 def calibrate(network, marks, inputs, distribution=None):

@@ -1,14 +1,10 @@
 """What an exported decoder costs in likelihood: the file itself decodes, real images judge."""
 
-from pathlib import Path
-
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.export.flatbuffer.contents import note_of
 from keras_vae.export.graph import decoder
-from keras_vae.export.proof.verify import verify
-from keras_vae.export.runtime.interpreter import open_decoder, run
+from keras_vae.export.proof.verify import compared
 from keras_vae.models import checks
 
 
@@ -35,19 +31,10 @@ def certify(path, model, images, seed=0):
             determined by pixel means, of a file that was not exported with output="logits".
     """
     images, _ = checks.prepare_inputs(images, None, model.image_shape, model.likelihood_family)
-    path = Path(path)
-    content = path.read_bytes() if path.is_file() else b""
-    if path.is_file():
-        open_decoder(content, str(path))  # says it if the file is broken
     z = model.sample_codes(images, seed)
-    row = verify(path, model, z)
-    note = note_of(content)
-    kept = note.get("latents")
-    found = run(content, z if kept is None else z[:, kept], str(path))
-    output = note.get("output", "pixels")
+    row, z, found, output, expected = compared(path, model, z)
     lost = _log_likelihood(model, z, images) - _of_file(model, found, images, output)
-    pixels, expected = decoder.as_pixels(model, found, output), decoder.decode(model, z)
-    error = np.mean(np.square(pixels - expected), dtype="float64")
+    error = np.mean(np.square(decoder.as_pixels(model, found, output) - expected), dtype="float64")
     return {
         **row,
         "images": len(images),

@@ -1,4 +1,4 @@
-"""The best quantisation of a decoder, found by measuring: each way is converted, run and judged."""
+"""The ways to quantise a decoder, each converted, run and judged: what `export.best` tries."""
 
 import dataclasses
 import itertools
@@ -42,20 +42,21 @@ class Budget:
         return all(row[column] <= getattr(self, name) for name, column in COLUMN.items())
 
 
-def ways(model, convert, inputs, images):
+def ways(model, convert, rounded, inputs, images):
     """The ways to quantise a file that are tried.
 
     Args:
         model: Autoencoder or VAE.
         convert: function (quantize, serve) -> bytes, by the converter of TensorFlow.
-        inputs: of `quantize.calibration_inputs`.
+        rounded: function (images) -> bytes, of `quantize="weights"`.
+        inputs: of `calibration.calibration_inputs`.
         images: (N, H, W, C) or (N, H, W) in [0, 1], to calibrate on.
 
     Returns:
         dict of name -> function () -> bytes. By the converter: float32, float16, dynamic, and int8
         for each calibration set and each kind of range. Layer by layer: int8 with ranges of a
-        moving average, int8 with a last layer of another kind, int8 weights alone, and the same
-        for the dense layers only.
+        moving average, int8 with a last layer of another kind, int8 weights alone (see `rounding`),
+        and weights alone or dynamic for the dense layers only.
     """
     whole = convert(None)
     heavy = layers(whole)
@@ -83,20 +84,20 @@ def ways(model, convert, inputs, images):
     found["int8, moving average"] = mixed("int8", estimator="moving_average")
     for scheme in ("float32", "weights", "dynamic"):
         found[f"int8, last layer {scheme}"] = mixed("int8", scheme, last)
-    found["int8 weights"] = mixed("weights")
+    found["int8 weights"] = lambda: rounded(images)
     if len(dense) < len(heavy):
         found["int8 weights, dense layers only"] = mixed("float32", "weights", dense)
         found["dynamic, dense layers only"] = mixed("float32", "dynamic", dense)
     return found
 
 
-def best(model, candidates, note, images, budget):
-    """Tries all candidates.
+def measured(model, candidates, note, images, budget):
+    """Makes all candidates, measures them and takes the best.
 
     Args:
         model: Autoencoder or VAE.
         candidates: dict of `ways`.
-        note: of the file, see `artefact.with_note`.
+        note: of the file, see `contents.with_note`.
         images: (N, H, W, C) in the support of the likelihood, which judge.
         budget: Budget.
 

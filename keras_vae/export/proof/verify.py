@@ -8,11 +8,7 @@ from keras_vae import tables
 from keras_vae.export.flatbuffer.contents import count_builtin, note_of
 from keras_vae.export.graph import decoder
 from keras_vae.export.runtime import saved_model
-from keras_vae.export.runtime.interpreter import (
-    microseconds_per_image,
-    open_decoder,
-    run,
-)
+from keras_vae.export.runtime.interpreter import Decoder
 
 CODES = 32
 COLUMNS = (
@@ -51,22 +47,30 @@ def verify(path, model, latents=None):
         FileNotFoundError: nothing at `path`.
         ValueError: a broken file, no decoder, or the decoder of a model of another shape.
     """
+    return compared(path, model, latents)[0]
+
+
+def compared(path, model, latents=None):
+    """`verify`, and what the file gave: it is opened once, and decodes the codes once.
+
+    Returns:
+        The dict of `verify`; the codes; what the file made of them, (N, H, W, C), and its `output`,
+        see `export.tflite`; the pixels that the model made of them, (N, H, W, C) in [0, 1].
+    """
     decoder.check(model)
     path = Path(path)
-    z = _latents(model, latents)
+    z = _codes(model, latents)
     if not path.exists():
         raise FileNotFoundError(f"No exported file at {path}.")
-    if path.is_dir():
-        (images, numbers), expected = saved_model.run(path, z), decoder.decode(model, z)
-    else:
-        images, numbers, expected = _tflite(path, model, z)
+    found, output, numbers = _saved_model(path, z) if path.is_dir() else _tflite(path, z)
+    expected = decoder.decode(model, z)
+    if found.shape[:3] != expected.shape[:3]:
+        raise _of_another(path, found, expected)
+    images = decoder.as_pixels(model, found, output)
     if images.shape != expected.shape:
-        raise ValueError(
-            f"{path} gives images of {images.shape[1:]}, the model {expected.shape[1:]}; it was "
-            "exported from another model."
-        )
+        raise _of_another(path, images, expected)
     error = np.abs(images - expected)
-    return {
+    row = {
         "file": path.name,
         "bytes": numbers["bytes"],
         "kib": round(numbers["bytes"] / 1024, 1),
@@ -75,6 +79,7 @@ def verify(path, model, latents=None):
         "microseconds_per_image": round(numbers["microseconds"], 1),
         "ops": sum(numbers["ops"].values()),
     }
+    return row, z, found, output, expected
 
 
 def table(rows):
@@ -125,7 +130,7 @@ def _certified(row):
     return [lost, f"{row['psnr_db']:.1f}"]
 
 
-def _latents(model, latents):
+def _codes(model, latents):
     codes = decoder.trial_codes(model, CODES, seed=0) if latents is None else latents
     z = np.asarray(codes, "float32")
     if z.ndim != 2 or z.shape[1] != model.latent_dim or not len(z):
@@ -135,17 +140,22 @@ def _latents(model, latents):
     return z
 
 
-def _tflite(path, model, z):
+def _tflite(path, z):
     content = path.read_bytes()
-    open_decoder(content, str(path))  # says it if the file is broken
-    note = note_of(content)
-    kept = note.get("latents")
-    z = z if kept is None else z[:, kept]
-    images = run(content, z, str(path))
-    numbers = {
-        "bytes": len(content),
-        "microseconds": microseconds_per_image(content),
-        "ops": count_builtin(content),
-    }
-    images = decoder.as_pixels(model, images, note.get("output", "pixels"))
-    return images, numbers, decoder.decode(model, z, kept)
+    opened = Decoder(content, str(path))
+    numbers = {"bytes": len(content), "ops": count_builtin(content)}
+    found = opened.decode(z)
+    numbers["microseconds"] = opened.microseconds_per_image()
+    return found, note_of(content).get("output", "pixels"), numbers
+
+
+def _saved_model(path, z):
+    images, numbers = saved_model.run(path, z)
+    return images, "pixels", numbers
+
+
+def _of_another(path, found, expected):
+    return ValueError(
+        f"{path} gives images of {found.shape[1:]}, the model {expected.shape[1:]}; it was "
+        "exported from another model."
+    )

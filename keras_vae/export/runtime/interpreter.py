@@ -10,20 +10,64 @@ from keras_vae.quiet import quiet
 IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite file
 
 
-def open_decoder(content, name="the .tflite file"):
-    """Makes an interpreter for the bytes of a .tflite decoder.
+class Decoder:
+    """A .tflite decoder, opened once in LiteRT's interpreter.
 
     Args:
-        content: bytes.
+        content: bytes of the file; its first signature is the decoder.
         name: for the errors.
 
-    Returns:
-        ai_edge_litert Interpreter, its tensors allocated.
+    Attributes:
+        interpreter: ai_edge_litert Interpreter, its tensors allocated.
+        batch: codes of a call.
+        latent_dim: numbers of a code.
 
     Raises:
         ValueError: not a .tflite file, a broken one, or its first signature is no decoder (one
             float32 input (B, latent_dim), one float32 or uint8 output (B, H, W, C)).
     """
+
+    def __init__(self, content, name="the .tflite file"):
+        self.name, self.interpreter = name, _interpreter(content, name)
+        ends = (self.interpreter.get_input_details(), self.interpreter.get_output_details())
+        found = [(tuple(map(int, end["shape"])), end["dtype"]) for side in ends for end in side]
+        ranks = [len(shape) for shape, _ in found]
+        types = [dtype for _, dtype in found]
+        if ranks != [2, 4] or types[0] != np.float32 or types[1] not in (np.float32, np.uint8):
+            raise ValueError(
+                f"{name} is no decoder: it should map float32 (B, latent_dim) to (B, H, W, C); its "
+                f"tensors are {[(shape, dtype.__name__) for shape, dtype in found]}."
+            )
+        (self.batch, self.latent_dim), _ = found[0]
+        self._input, self._output = (side[0]["index"] for side in ends)
+
+    def decode(self, z):
+        """(N, latent_dim) float32 -> (N, H, W, C) as the file gives it.
+
+        A last batch is filled up with zeros.
+        """
+        if z.shape[1] != self.latent_dim:
+            raise ValueError(
+                f"{self.name} takes codes of {self.latent_dim} numbers; received {z.shape[1]}."
+            )
+        images = []
+        for start in range(0, len(z), self.batch):
+            part = np.zeros((self.batch, self.latent_dim), "float32")
+            rows = z[start : start + self.batch]
+            part[: len(rows)] = rows
+            self.interpreter.set_tensor(self._input, part)
+            self.interpreter.invoke()
+            images.append(self.interpreter.get_tensor(self._output)[: len(rows)])
+        return np.concatenate(images)
+
+    def microseconds_per_image(self, repeats=50):
+        """Median time of a call divided by its batch, on one thread, after five to warm up."""
+        z = np.random.default_rng(0).standard_normal((self.batch, self.latent_dim))
+        self.interpreter.set_tensor(self._input, z.astype("float32"))
+        return median_microseconds(self.interpreter.invoke, repeats) / self.batch
+
+
+def _interpreter(content, name):
     from ai_edge_litert.interpreter import Interpreter
 
     if content[4:8] != IDENTIFIER:
@@ -36,44 +80,12 @@ def open_decoder(content, name="the .tflite file"):
         raise ValueError(
             f"{name} is broken ({len(content)} bytes); export it again. LiteRT says: {error}"
         ) from error
-    ends = (interpreter.get_input_details(), interpreter.get_output_details())
-    found = [(tuple(map(int, end["shape"])), end["dtype"]) for side in ends for end in side]
-    ranks = [len(shape) for shape, _ in found]
-    types = [dtype for _, dtype in found]
-    if ranks != [2, 4] or types[0] != np.float32 or types[1] not in (np.float32, np.uint8):
-        raise ValueError(
-            f"{name} is no decoder: it should map float32 (B, latent_dim) to (B, H, W, C); its "
-            f"tensors are {[(shape, dtype.__name__) for shape, dtype in found]}."
-        )
     return interpreter
 
 
 def run(content, z, name="the .tflite file"):
-    """(N, D) codes -> (N, H, W, C) as the file gives it; a last batch is filled up with zeros."""
-    interpreter = open_decoder(content, name)
-    (entry,), (end,) = interpreter.get_input_details(), interpreter.get_output_details()
-    batch, latent_dim = map(int, entry["shape"])
-    if z.shape[1] != latent_dim:
-        raise ValueError(f"{name} takes codes of {latent_dim} numbers; received {z.shape[1]}.")
-    images = []
-    for start in range(0, len(z), batch):
-        part = np.zeros((batch, latent_dim), "float32")
-        rows = z[start : start + batch]
-        part[: len(rows)] = rows
-        interpreter.set_tensor(entry["index"], part)
-        interpreter.invoke()
-        images.append(interpreter.get_tensor(end["index"])[: len(rows)])
-    return np.concatenate(images)
-
-
-def microseconds_per_image(content, repeats=50):
-    """Median time of a call divided by its batch, on one thread, after five calls to warm up."""
-    interpreter = open_decoder(content)
-    entry = interpreter.get_input_details()[0]
-    shape = tuple(map(int, entry["shape"]))
-    z = np.random.default_rng(0).standard_normal(shape).astype("float32")
-    interpreter.set_tensor(entry["index"], z)
-    return median_microseconds(interpreter.invoke, repeats) / shape[0]
+    """(N, latent_dim) codes -> (N, H, W, C) as the file gives it, see `Decoder`."""
+    return Decoder(content, name).decode(z)
 
 
 def median_microseconds(call, repeats=50):

@@ -96,6 +96,12 @@ def check(content, name="the .tflite file"):
             f"{name} needs {foreign}, which TensorFlow Lite Micro does not have. Replace the "
             "layers that need them."
         )
+    if _expands_weights(model):
+        raise ValueError(
+            f"{name} keeps int8 weights for float32 arithmetic; TensorFlow Lite Micro would expand "
+            "them by one scale in the place of one for each channel, and give wrong pixels. Export "
+            "it with quantize='int8'."
+        )
     for number in range(model.BuffersLength()):
         constant = model.Buffers(number)
         if constant.Offset() > 1:
@@ -105,6 +111,21 @@ def check(content, name="the .tflite file"):
                 f"{name} has constants that do not start at a multiple of 16 bytes, which some "
                 "processors cannot read. Export it again."
             )
+
+
+def _expands_weights(model):
+    """Whether a DEQUANTIZE reads int8 constants."""
+    schema, graph = private_api.schema(), model.Subgraphs(0)
+    for number in range(graph.OperatorsLength()):
+        step = graph.Operators(number)
+        code = model.OperatorCodes(step.OpcodeIndex()).BuiltinCode()
+        if code == schema.BuiltinOperator.DEQUANTIZE:
+            tensor = graph.Tensors(step.Inputs(0))
+            buffer = model.Buffers(tensor.Buffer())
+            stored = buffer.DataLength() or buffer.Offset() > 1
+            if tensor.Type() == schema.TensorType.INT8 and stored:
+                return True
+    return False
 
 
 def arena_bytes(content, name="the .tflite file"):
