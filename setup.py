@@ -19,6 +19,7 @@ TEST = [
     "nbformat>=5",
     "ipykernel>=6",
     "scipy>=1.10",
+    "pyyaml>=6",  # reads the front matter of a card
     "playwright>=1.49",  # for a Chromium that is there already, not one by `playwright install`
     "tensorboard>=2.18",  # the SampleGrid callback writes for it
     # TensorFlow Lite Micro; there are no wheels for other machines, and its tests say so
@@ -48,6 +49,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["keras_vae", "keras_vae.*"]),
+    package_data={"keras_vae.zoo": ["card.md.jinja"]},
     python_requires=">=3.10",
     install_requires=[
         "tensorflow>=2.18",
@@ -65,6 +67,8 @@ setup(
         "h5py>=3.11",
         "typer>=0.16",
         "rich>=13",
+        "tabulate>=0.8.9",
+        "jinja2>=3.0",
     ],
     extras_require={"test": TEST, "dev": [*TEST, "ruff", "build"]},
     entry_points={"console_scripts": ["keras-vae = keras_vae.cli:main"]},

@@ -112,10 +112,10 @@ def compare(name, here, there):
 
 def table(record):
     """The record as a Markdown table: of the two runtimes the worse."""
-    lines = [
-        "| file | max error / 255 | max difference / 255 | within one step | recorded |",
-        "| --- | ---: | ---: | ---: | --- |",
-    ]
+    from keras_vae import tables
+
+    heads = ["file", "max error / 255", "max difference / 255", "within one step", "recorded"]
+    rows = []
     for name, entry in sorted(record.items()):
         for label, row in entry["files"].items():
             error, difference = (
@@ -123,11 +123,9 @@ def table(record):
                 for key in ("max_error", "max_difference")
             )
             share = min(run["within_one_step"] for run in row.values())
-            lines.append(
-                f"| `{name}_{label}.tflite` | {error:.3g} | {difference:.3g} | "
-                f"{100 * share:.2f} % | {entry['date']} |"
-            )
-    return "\n".join(lines) + "\n"
+            numbers = [f"{error:.3g}", f"{difference:.3g}", f"{100 * share:.2f} %"]
+            rows.append([f"`{name}_{label}.tflite`", *numbers, entry["date"]])
+    return tables.markdown(heads, rows)
 
 
 def weights_sha256(name):

@@ -110,17 +110,16 @@ def with_aarch64(record, recorded):
 
 def matrix(record):
     """The record, its aarch64 column included, as Markdown."""
-    lines = [
-        "| file | " + " | ".join(COLUMNS.values()) + " |",
-        "| --- |" + " ---: |" * len(COLUMNS),
-    ]
-    reasons = []
+    from keras_vae import tables
+
+    rows, reasons = [], []
     for name, entry in sorted(record.items()):
         for label, row in entry["files"].items():
             cells = [_cell(row.get(column), label, reasons) for column in COLUMNS]
-            lines.append(f"| `{name}_{label}` | " + " | ".join(cells) + " |")
+            rows.append([f"`{name}_{label}`", *cells])
     notes = [f"{number}. {reason}" for number, reason in enumerate(reasons, 1)]
-    return "\n".join([*lines, "", *notes]) + "\n"
+    table = tables.markdown(["file", *COLUMNS.values()], rows)
+    return "\n".join([table, *notes]) + "\n"
 
 
 def _cell(result, label, reasons):

@@ -49,7 +49,7 @@ def folder(path):
 
 
 def remove(path):
-    """Removes a folder in one step: a kill leaves it whole, or a remainder for `repair`."""
+    """Removes a folder; after a kill it is whole, or what is left of it is for `repair`."""
     gone = _aside(Path(path))
     Path(path).rename(gone)
     shutil.rmtree(gone)

@@ -26,7 +26,10 @@ class AveragedAdam(keras.optimizers.Adam):
 
     @property
     def ema_momentum(self):
-        """Scalar, what the step that is being made keeps of the average."""
+        """Scalar in [0, 1], the part of the average that the current step keeps.
+
+        One of `private_api.OVERRIDES`.
+        """
         step = tf.cast(self.iterations, tf.float32)
         return tf.minimum(self.longest_momentum, (1.0 + step) / (10.0 + step))
 

@@ -1,4 +1,4 @@
-"""How a choice is made: by its name, or by an instance with its arguments."""
+"""How a family or an objective is chosen: by its name, or by an instance with its arguments."""
 
 import difflib
 
@@ -31,7 +31,7 @@ def choose(kind, value, families, base):
 
 
 def copied(family):
-    """A family or an objective that is equal and shares nothing: its arguments and its weights.
+    """An equal copy of a family or an objective, weights included, that shares none of them.
 
     Args:
         family: an instance of Likelihood, Posterior, Prior or Objective.

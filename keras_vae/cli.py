@@ -50,7 +50,7 @@ def list_(as_json: Json = False):
     entries = [listing.info(name) for name in listing.names()]
     if as_json:
         return terminal.as_json(entries)
-    columns = ["entry", "nll (nats)", "ELBO (nats)", "mse", "parameters", "code", "data"]
+    columns = ["entry", "nll, nats", "ELBO, nats", "mse", "parameters", "code", "data"]
     rows = [
         [
             entry["name"],
@@ -117,7 +117,7 @@ def train(
     from keras_vae.zoo import publishing, runs
 
     publishing.check_target(output)
-    recipe, recipe_file = runs.choose(
+    recipe, recipe_file = runs.recipe_for(
         what,
         images,
         output.name,

@@ -17,7 +17,7 @@ def active_units(codes):
 
 
 def describe(latent_dim, active_units=None, rate=None):
-    """What shows that the code is hardly used.
+    """Says by which numbers the code is hardly used, if it is.
 
     Args:
         latent_dim: size of the code.

@@ -7,7 +7,6 @@
 import contextlib
 import dataclasses
 import difflib
-import importlib
 import logging
 import os
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from keras_vae import pipeline, progress
+from keras_vae import pipeline, private_api, progress
 
 NAMES = ("digits", "mnist", "fashion_mnist", "binarized_mnist", "omniglot", "cifar10")
 LICENCES = {
@@ -222,7 +221,7 @@ def _load_tfds(name, image_shape):
 
 
 def _builder(tfds, name):
-    where = os.environ.get("TFDS_DATA_DIR") or os.path.expanduser(tfds.core.constants.DATA_DIR)
+    where = os.environ.get("TFDS_DATA_DIR") or private_api.tensorflow_datasets_folder()
     try:
         builder = tfds.builder(name, data_dir=where)
     except tfds.core.DatasetNotFoundError as error:
@@ -234,10 +233,8 @@ def _builder(tfds, name):
         ) from error
     if builder.info.splits:
         return builder
-    downloader = importlib.import_module("tensorflow_datasets.core.download.downloader")
-    downloader.MAX_RETRIES = RETRIES  # tfds's own ten wait for 200 s where there is no network
     try:
-        with _few_words(tfds):
+        with _quiet_download(tfds), private_api.download_retries(RETRIES):
             builder.download_and_prepare()
     except Exception as error:  # tfds lets the error of whichever layer failed through
         raise FileNotFoundError(
@@ -250,8 +247,8 @@ def _builder(tfds, name):
 
 
 @contextlib.contextmanager
-def _few_words(tfds):
-    """A download tells its progress on stderr, in a terminal or a notebook; retries are no news."""
+def _quiet_download(tfds):
+    """Keeps a download's progress on stderr, and to terminals and notebooks; hides its retries."""
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # threads outlive an error
     with contextlib.redirect_stdout(sys.stderr):
         live = progress.is_live()
@@ -265,7 +262,7 @@ def _few_words(tfds):
 
 
 def _offline_names(where):
-    """Names that load without a network: a broken download leaves a folder, but no version."""
+    """Names that load without a network; of a broken download there is a folder, no version."""
     prepared = sorted(Path(where).glob("*/*/dataset_info.json"))
     complete = [path.parent for path in prepared if not path.parent.name.startswith("incomplete")]
     names = {folder.parent.name for folder in complete}

@@ -8,7 +8,9 @@ DEFAULT_BATCH_SIZE = 32  # Keras's
 
 
 def batches(arrays, batch_size, *, shuffle=False, seed=None, finish=None):
-    """Whole batches are gathered; single images never move.
+    """A dataset of batches of arrays.
+
+    Whole batches are gathered from memory: to move images one by one takes many times as long.
 
     Args:
         arrays: tuple of one or more arrays of N rows each, or of None, which is left out.

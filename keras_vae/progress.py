@@ -49,7 +49,7 @@ class Line:
 
 
 class Bar:
-    """Progress of a number of steps, each alike.
+    """Progress of a number of steps that take about as long as each other.
 
     Args:
         total: number of steps.

@@ -2,10 +2,11 @@
 
 import contextlib
 import json
+import math
 import shutil
 import sys
 
-GAP = "  "  # between two columns
+from tabulate import tabulate
 
 
 @contextlib.contextmanager
@@ -28,7 +29,7 @@ def progress(json_wanted):
 
 
 def done(json_wanted, result):
-    """A dict, as JSON or as a table without heads."""
+    """Prints the result of a verb, a dict: as JSON, or as a table without heads."""
     if json_wanted:
         return as_json(result)
     table(["", ""], [[key, _format(value)] for key, value in result.items()])
@@ -39,12 +40,12 @@ def as_json(value):
 
 
 def numbers(measured):
-    """What `evaluate.report` gives."""
+    """Prints the numbers of `evaluate.report`, a line each."""
     table(["number", "value"], [[key, _format(value)] for key, value in measured.items()])
 
 
 def artefacts(rows):
-    """What `export.verify` or `export.certify` gives, a row for each file."""
+    """Prints dicts of `export.verify` or `export.certify`, a row for each file."""
     certified = any("nats_lost" in row for row in rows)
     table(
         [
@@ -85,9 +86,11 @@ def tries(rows):
 
 
 def markdown(text):
-    """Laid out in a terminal; as it is for a program that reads it."""
+    """Prints a card: laid out, without front matter, in a terminal; as it is into a pipe."""
     if not sys.stdout.isatty():
         return print(text.rstrip())
+    if text.startswith("---\n"):
+        text = text.split("\n---\n", 1)[1]
     from rich.console import Console
     from rich.markdown import Markdown
 
@@ -95,29 +98,30 @@ def markdown(text):
 
 
 def table(columns, rows):
-    """Aligned columns, the most important first; no cell is ever cut.
+    """Prints aligned columns, the most important first; no cell is ever cut.
 
     A terminal that is too narrow loses the last columns; what is no terminal gets all of them.
 
     Args:
         columns: heads; all "" for none.
-        rows: a list of strings each, one for each column.
+        rows: lists of strings, one for each column.
     """
-    lines = [columns, *rows] if any(columns) else rows
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    if sys.stdout.isatty():
-        room = shutil.get_terminal_size().columns
-        while len(widths) > 2 and sum(widths) + len(GAP) * (len(widths) - 1) > room:
-            widths.pop()
-    if any(columns):
-        lines.insert(1, ["-" * width for width in widths])
-    right = [i > 0 and all(_is_number(row[i]) for row in rows) for i in range(len(widths))]
-    for line in lines:
-        cells = (
-            cell.rjust(width) if at_right else cell.ljust(width)
-            for cell, width, at_right in zip(line, widths, right)
+    heads = columns if any(columns) else ()
+    sides = [
+        "right" if i > 0 and all(_is_number(row[i]) for row in rows) else "left"
+        for i in range(len(columns) if rows else 0)  # tabulate 0.9 has no column without rows
+    ]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else math.inf
+    for count in range(len(columns), 0, -1):
+        text = tabulate(
+            [row[:count] for row in rows],
+            heads[:count],
+            "simple" if heads else "plain",
+            colalign=sides[:count],
+            disable_numparse=True,  # 0.0100 stays 0.0100
         )
-        print(GAP.join(cells).rstrip())
+        if count <= 2 or max(map(len, text.splitlines()), default=0) <= room:
+            return print(text)
 
 
 def _is_number(cell):

@@ -14,7 +14,7 @@ from keras_vae.checkpoints import Checkpoints
 from keras_vae.recipe import Recipe
 
 CALIBRATION_IMAGES = 512  # of the validation images, for int8
-_AFTER_TRAINING = (  # what does not change the checkpoints
+_AFTER_TRAINING = (  # fields of a recipe that do not change its checkpoints
     "name",
     "quantization_aware_epochs",
     "importance_samples",
@@ -183,7 +183,11 @@ def _training_callbacks(recipe, checkpoints):
 
 
 def _claim(checkpoints, recipe):
-    """Notes whose the checkpoints are; raises ValueError where they are another recipe's."""
+    """Writes down which recipe the checkpoints belong to.
+
+    Raises:
+        ValueError: they belong to another one.
+    """
     path = Path(checkpoints) / "recipe.json"
     fields = {key: value for key, value in vars(recipe).items() if key not in _AFTER_TRAINING}
     described = json.loads(json.dumps(fields, default=keras.saving.serialize_keras_object))

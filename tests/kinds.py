@@ -90,7 +90,7 @@ class TwoLevels(models.VAE):
         drawn = (q.sample(seed=tf.constant([seed, i])) for i, q in enumerate((two, one)))
         return np.asarray(self._noise(*drawn))
 
-    def draw(self, x, y, samples, training=False, seed=None):
+    def sample_terms(self, x, y, samples, training=False, seed=None):
         two, one = self._levels(self.encoder(x, training=training))
         z2, z1 = (
             q.sample(samples, seed=None if seed is None else tf.stack([seed[0] + i, seed[1]]))

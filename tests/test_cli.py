@@ -277,13 +277,13 @@ def test_beta_keeps_the_free_nats_and_is_refused_by_other_objectives(tmp_path):
         "RECIPE = Recipe(name='a', data='digits', builder='dense_vae', epochs=1, arguments="
         "{'objective': objectives.ELBO(free_nats=2.0)})\n"
     )
-    chosen, file = runs.choose(str(tmp_path), None, "a", beta=3.0)
+    chosen, file = runs.recipe_for(str(tmp_path), None, "a", beta=3.0)
     assert chosen.arguments["objective"].get_config() == {"beta": 3.0, "free_nats": 2.0}
     assert file is None
     text = (tmp_path / "recipe.py").read_text().replace("objectives.ELBO(free_nats=2.0)", "'iwae'")
     (tmp_path / "recipe.py").write_text(text)
     with pytest.raises(ValueError, match="the objective is IWAE"):
-        runs.choose(str(tmp_path), None, "a", beta=3.0)
+        runs.recipe_for(str(tmp_path), None, "a", beta=3.0)
 
 
 def test_train_on_a_folder_of_pictures(tmp_path, recwarn):
@@ -401,7 +401,7 @@ def test_export_writes_a_saved_model(tmp_path):
 @pytest.mark.shelf
 def test_an_interrupted_train_goes_on(tmp_path, monkeypatch):
     folder = tmp_path / "mine"
-    chosen, _ = runs.choose("dense_vae_digits", None, "mine", epochs=2)
+    chosen, _ = runs.recipe_for("dense_vae_digits", None, "mine", epochs=2)
     monkeypatch.setattr(
         runs.publishing, "publish", lambda *a: (_ for _ in ()).throw(OSError("full"))
     )

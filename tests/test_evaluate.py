@@ -123,13 +123,13 @@ def test_chunks_get_different_draws(monkeypatch):
     linear = LinearGaussian(off=0.6)
     image = linear.images(1)
     seen = []
-    draw = linear.model.draw
+    sample_terms = linear.model.sample_terms
 
     def spy(x, y, samples, seed):
         seen.append(tuple(seed.numpy()))
-        return draw(x, y, samples, seed=seed)
+        return sample_terms(x, y, samples, seed=seed)
 
-    monkeypatch.setattr(linear.model, "draw", spy)
+    monkeypatch.setattr(linear.model, "sample_terms", spy)
     monkeypatch.setattr(importance, "POSITIONS_PER_STEP", 6 * 5)
     tf.config.run_functions_eagerly(True)
     try:

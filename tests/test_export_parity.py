@@ -1,6 +1,7 @@
 """The parity matrix: whole, within its goals or with a reason, and shown as it was recorded."""
 
 import json
+import re
 import warnings
 from pathlib import Path
 
@@ -75,8 +76,8 @@ def test_cells(parity):
     }
     runs = {"interpreter": {**fine, "within_one_step": 0.999}, "compiled_model": fine}
     whole = parity.with_aarch64(record, {"a": {"files": {"int8": runs}}})
-    text = parity.matrix(whole)
-    assert "| `a_float32` |  |  |  |  | 2.4e-06 |  |" in text
-    assert "| `a_int8` |  |  |  |  | refused (1) | 99.90 % |" in text
+    text = re.sub(" +", " ", parity.matrix(whole))
+    assert "| `a_float32` | | | | | 2.4e-06 | |" in text
+    assert "| `a_int8` | | | | | refused (1) | 99.90 % |" in text
     assert text.endswith("\n1. no ELU\n")
     assert "aarch64" not in record["a"]["files"]["int8"]

@@ -8,6 +8,7 @@ import gzip
 import http.client
 import importlib
 import json
+import mimetypes
 import re
 import shutil
 import threading
@@ -410,6 +411,13 @@ def test_the_server_gives_the_types_that_browsers_need(site, served, accepted):
         assert packed == (accepted != "identity" and not path.endswith((".png", ".gz")))
         assert (gzip.decompress(body) if packed else body) == file
         assert answer.getheader("Vary") == "Accept-Encoding"
+
+
+def test_the_types_do_not_depend_on_the_tables_of_a_machine(site, served, monkeypatch):
+    for ending in (".js", ".wasm", ".webmanifest", ".html"):
+        monkeypatch.setitem(mimetypes.types_map, ending, "text/plain")  # Windows' registry may
+    for path, kind in {"/app.js": "text/javascript; charset=utf-8", "/": "text/html"}.items():
+        assert served(path)[0].getheader("Content-Type").startswith(kind)
 
 
 @pytest.mark.parametrize(

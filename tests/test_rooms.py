@@ -10,8 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "keras_vae"
 # In the order in which they build on each other; a folder is one room.
 LIBRARY = """
-    choice collapse atomic quiet progress averaging terminal pipeline networks verb
-    data image_folder distributions objectives checkpoints plot models callbacks
+    private_api choice collapse atomic quiet progress averaging tables terminal pipeline
+    networks verb data image_folder distributions objectives checkpoints plot models callbacks
     evaluate recipe export training zoo pictures web demo picture_verbs cli
 """.split()
 EXPORT = """

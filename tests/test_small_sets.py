@@ -31,18 +31,18 @@ def steps(chosen, pictures):
 def test_few_pictures_get_enough_steps(count, tmp_path):
     for index in range(count):
         (tmp_path / f"{index}.png").touch()
-    chosen, _ = runs.choose("conv_vae", str(tmp_path), "mine")
+    chosen, _ = runs.recipe_for("conv_vae", str(tmp_path), "mine")
     assert steps(chosen, count) >= runs.PICTURE_STEPS
     assert chosen.epochs >= runs.PICTURE_EPOCHS
     assert chosen.batch_size in (16, 32, 64)
     assert chosen.warmup_epochs == pytest.approx(0.2 * chosen.epochs)
-    assert runs.choose("conv_ae", str(tmp_path), "mine")[0].warmup_epochs == 0
+    assert runs.recipe_for("conv_ae", str(tmp_path), "mine")[0].warmup_epochs == 0
 
 
 def test_what_is_asked_for_is_kept(tmp_path):
     for index in range(100):
         (tmp_path / f"{index}.png").touch()
-    chosen, _ = runs.choose("dense_vae", str(tmp_path), "mine", epochs=5, batch_size=7)
+    chosen, _ = runs.recipe_for("dense_vae", str(tmp_path), "mine", epochs=5, batch_size=7)
     assert (chosen.epochs, chosen.batch_size, chosen.warmup_epochs) == (5, 7, 1.0)
 
 
@@ -56,7 +56,7 @@ def test_what_is_asked_for_is_kept(tmp_path):
 )
 def test_the_defaults_learn_from_a_hundred_pictures(builder, count, side, pictures):
     folder = str(pictures(count, side))
-    chosen, _ = runs.choose(builder, folder, "mine", image_size=side)
+    chosen, _ = runs.recipe_for(builder, folder, "mine", image_size=side)
     run = training.run(chosen, verbose=0)
     assert run.numbers["active_units"] > run.model.latent_dim / 4
     assert run.numbers["rate_nats"] > 5

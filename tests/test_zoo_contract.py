@@ -73,7 +73,7 @@ def test_files_and_card_are_the_published_ones(name):
     entry.check(zoo.shelf() / name)
     page = (zoo.shelf() / name / "README.md").read_text(encoding="utf-8")
     assert card.digest(zoo.info(name)) in page
-    assert page.startswith(f"# {name}\n")
+    assert f"\n---\n\n# {name}\n" in page
 
 
 @each_entry

@@ -38,7 +38,7 @@ class Likelihood(keras.layers.Layer):
         raise NotImplementedError
 
     def from_mean(self, mean):
-        """(B, H, W, C) pixel means -> tfd.Distribution: what is left of p(x|z) behind a decoder.
+        """(B, H, W, C) pixel means, all that an exported decoder gives -> p(x|z) with these means.
 
         Raises:
             ValueError: the means do not determine the distribution.

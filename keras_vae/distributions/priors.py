@@ -19,6 +19,7 @@ class Prior(keras.layers.Layer):
     Attributes:
         latent_dim: size of the codes, or None until there is a model.
         ready: whether it may be drawn from; False where it waits for `fit`.
+        beside: function () -> (posterior, image_shape), what `look_at` was told.
     """
 
     latent_dim = None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_vae import atomic
+from keras_vae import atomic, private_api
 from keras_vae.export.artefact import Artefact
 from keras_vae.export.flatbuffer.contents import operators
 from keras_vae.export.output_file import writable
@@ -166,10 +166,8 @@ def _header(content, name, source, arena, ops):
 
 def _tensors(content):
     """(kind, number, what the header says of it) of each input and output."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    types = {code: key.lower() for key, code in vars(schema.TensorType).items() if key[0] != "_"}
-    model = schema.Model.GetRootAs(content, 0)
+    types = {code: name.lower() for code, name in private_api.enum_names("TensorType").items()}
+    model = private_api.schema().Model.GetRootAs(content, 0)
     graph, signature = model.Subgraphs(0), model.SignatureDefs(0)
     sides = {
         "INPUT": (graph.InputsAsNumpy(), signature.InputsLength(), signature.Inputs),

@@ -1,12 +1,11 @@
 """A model as a .tflite file: in float32 or quantised, with one signature or several."""
 
-import re
 import tempfile
 
 import numpy as np
 import tensorflow as tf
 
-from keras_vae import atomic
+from keras_vae import atomic, private_api
 from keras_vae.choice import unknown
 from keras_vae.export.artefact import Artefact
 from keras_vae.export.flatbuffer.contents import count_builtin, not_builtin, with_note
@@ -134,7 +133,7 @@ def converted(model, signatures, output, batch, quantize=None, serve=served):
         with quiet(), tempfile.TemporaryDirectory() as folder:
             graphs = {name: body.get_concrete_function() for name, body in bodies.items()}
             # what no network owns: a prior with weights draws for `generate`
-            module.weights = [v for graph in graphs.values() for v in graph.graph.variables]
+            module.weights = [v for graph in graphs.values() for v in graph.variables]
             tf.saved_model.save(module, folder, signatures=graphs)
             converter = tf.lite.TFLiteConverter.from_saved_model(folder, list(graphs))
             if quantize is not None:
@@ -144,7 +143,7 @@ def converted(model, signatures, output, batch, quantize=None, serve=served):
             content = converter.convert()
             return tidy(content) if quantize == "int8" else content
     except Exception as error:  # the converter raises private types
-        foreign = sorted(set(re.findall(r"'tf\.(\w+)' op is neither a custom op", str(error))))
+        foreign = private_api.operators_without_kernel(error)
         if foreign:
             raise not_builtin(foreign) from error
         raise ValueError(

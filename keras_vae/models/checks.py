@@ -1,4 +1,4 @@
-"""What is refused before the first step, and in the graph before the step that it is for."""
+"""Checks of images: of arrays before the first step, of each later batch within the graph."""
 
 import contextlib
 
@@ -172,7 +172,7 @@ def _bounded(likelihood):
 
 
 def assert_encodable(x, likelihood):
-    """`encodable` in a graph: x, once it was looked at."""
+    """x, checked within a graph as `encodable` checks an array."""
     good = tf.reduce_all(tf.math.is_finite(x))
     if _bounded(likelihood):
         whole = tf.reduce_all(tf.equal(x, tf.round(x)))
@@ -181,7 +181,7 @@ def assert_encodable(x, likelihood):
 
 
 def assert_explicable(y, likelihood):
-    """y, once it was seen to be finite and, where the likelihood asks for it, in [0, 1]."""
+    """y, checked within a graph: finite and, where the likelihood is bounded, in [0, 1]."""
     if not _bounded(likelihood):
         return _asserted(y, tf.reduce_all(tf.math.is_finite(y)))
     return _asserted(y, tf.reduce_all((y >= 0.0) & (y <= 1.0)))  # which NaN is not

@@ -83,7 +83,7 @@ class CodeModel(ImageModel):
         return self.encode(images)
 
     def choices(self):
-        """dict of argument -> instance: all that the constructor takes beside the networks."""
+        """What the constructor takes beside the networks: dict of argument -> instance."""
         return {"likelihood": self.likelihood_family, "prior": self.prior_family}
 
     # ---- what a model is used for ---------------------------------------------------------------

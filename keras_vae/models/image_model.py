@@ -1,10 +1,10 @@
-"""The one `train_step` and `test_step`; a model says what its terms are."""
+"""The base of all models: the one `train_step` and `test_step`; a model says what its terms are."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vae import pipeline
+from keras_vae import pipeline, private_api
 from keras_vae.distributions import likelihoods
 from keras_vae.models import checks, watch
 
@@ -29,7 +29,7 @@ class ImageModel(keras.Model):
         samples_are: what the card calls its samples.
         takes_labels: whether `fit` and `evaluate` hand integer labels on to `terms`.
         latent_dim, decoder, objective: None where a model has no code, no decoder, no choice.
-        golden_names: of what goes in and of what must come out.
+        golden_names: names of `golden_inputs` and `golden_outputs` in an entry's golden.npz.
     """
 
     tracked = ("loss",)
@@ -92,11 +92,14 @@ class ImageModel(keras.Model):
         return float(bits + (0 if self.likelihood_family.discrete else 8))
 
     def golden_inputs(self, count, seed):
-        """What an entry keeps to be asked again: an array of `count` rows."""
+        """An array of `count` rows that an entry keeps, with what the model makes of it.
+
+        Whoever loads the entry can ask again, on any machine.
+        """
         return self.sample(count, seed=seed)
 
     def golden_outputs(self, inputs):
-        """What the model makes of `golden_inputs`, on every machine."""
+        """What the model makes of `golden_inputs`: an array of as many rows."""
         return np.asarray(self.log_prob(inputs))
 
     @property
@@ -105,7 +108,10 @@ class ImageModel(keras.Model):
         return True
 
     def complete(self, images):
-        """What is left to do when the networks are trained; (N, H, W, C) training images."""
+        """Called when the networks are trained, with the (N, H, W, C) training images.
+
+        An Autoencoder fits its prior here; most models have nothing left to do.
+        """
 
     # ---- the two steps --------------------------------------------------------------------------
 
@@ -140,19 +146,25 @@ class ImageModel(keras.Model):
         return self._track({**means, "loss": self._regularised(means["loss"])}, count)
 
     def _maybe_symbolic_build(self, *args, **kwargs):
-        """Builds the optimizer; Keras's own would run a batch, and fails where it is uneven."""
+        """Builds the optimizer; Keras's own would run a batch, and fails where it is uneven.
+
+        One of `private_api.OVERRIDES`.
+        """
         if self.optimizer is not None and not self.optimizer.built:
-            with self.distribute_strategy.scope():
+            with private_api.strategy(self).scope():
                 self.optimizer.build(self.trainable_variables)
 
     def _regularised(self, loss):
         """A replica's share of the loss with its share of what the layers themselves add."""
         if not self.losses:
             return loss
-        return loss + tf.add_n(self.losses) / self.distribute_strategy.num_replicas_in_sync
+        return loss + tf.add_n(self.losses) / private_api.strategy(self).num_replicas_in_sync
 
     def _unpack(self, data):
-        """What `terms` takes of a batch, the weights, and how many of its images are counted."""
+        """A batch as (arguments of `terms`, weights or None, number of its images).
+
+        The number is without those that only fill up what a replica was given.
+        """
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
         x = checks.as_images(x, self.image_shape, "x")
         labels = y if y is not None and checks.is_label(y) else None
@@ -168,7 +180,7 @@ class ImageModel(keras.Model):
             y = checks.as_images(y, self.image_shape, "y")
             y = checks.assert_explicable(y, self.likelihood_family)
         images = tf.shape(x)[0]
-        if self.distribute_strategy.num_replicas_in_sync > 1:
+        if private_api.strategy(self).num_replicas_in_sync > 1:
             # The last batch may leave a replica without images, and a convolution of nothing fails.
             blank = [[0, 1 - tf.minimum(images, 1)], [0, 0], [0, 0], [0, 0]]
             x, y = tf.pad(x, blank), tf.pad(y, blank)
@@ -250,7 +262,7 @@ class ImageModel(keras.Model):
 
     def evaluate(self, x=None, y=None, **kwargs):
         """As in Keras; the trackers over x, in nats per image."""
-        if not kwargs.get("_use_cached_eval_dataset"):
+        if not private_api.is_validation_of_fit(kwargs):
             x, y = self._prepare(x, y)
             if isinstance(x, np.ndarray):
                 size, weight = kwargs.pop("batch_size", None), kwargs.pop("sample_weight", None)

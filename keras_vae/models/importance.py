@@ -25,9 +25,8 @@ def importance_terms(model, images, importance_samples, seed=0, progress=False):
     pixels = int(np.prod(model.image_shape))
     draws = int(np.clip(POSITIONS_PER_STEP // pixels, 1, importance_samples))
     batch = int(np.clip(POSITIONS_PER_STEP // (pixels * draws), 1, len(images)))
-    step = tf.function(
-        lambda x, count, key: vars(model.draw(x, x, count, seed=key)), reduce_retracing=True
-    )
+    terms_of = lambda x, count, key: vars(model.sample_terms(x, x, count, seed=key))
+    step = tf.function(terms_of, reduce_retracing=True)
     bar = Bar(-(-len(images) // batch), "measuring", silent=not progress)
     parts = []
     for start in range(0, len(images), batch):

@@ -109,8 +109,8 @@ class VAE(CodeModel):
     def code(self, parameters):
         return self.posterior_family.mean(parameters)
 
-    def draw(self, x, y, samples, training=False, seed=None):
-        """What the objective and the evaluation know of images, from draws of their posterior.
+    def sample_terms(self, x, y, samples, training=False, seed=None):
+        """The terms of images in nats, at draws of their posterior: what objectives start from.
 
         Args:
             x: (B, H, W, C) float32, what the encoder sees.
@@ -134,7 +134,7 @@ class VAE(CodeModel):
         )
 
     def terms(self, x, y, training):
-        drawn = self.draw(x, y, self.objective.samples, training)
+        drawn = self.sample_terms(x, y, self.objective.samples, training)
         distortion = tf.reduce_mean(drawn.distortion, axis=0)
         warmup = self.objective.warmup.value if training else 1.0
         return {

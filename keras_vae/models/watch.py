@@ -5,7 +5,7 @@ import warnings
 import keras
 import numpy as np
 
-from keras_vae import collapse
+from keras_vae import collapse, private_api
 
 LOOKED_AT = 256  # images whose codes tell which latents are active
 MODES = {"elbo": "max", "distortion": "min", "mse": "min"}  # the better direction of a tracker
@@ -26,18 +26,12 @@ def set_directions(callbacks):
     """
     for callback in callbacks:
         mode = MODES.get(str(getattr(callback, "monitor", "")).removeprefix("val_"))
-        if mode and getattr(callback, "mode", None) == "auto":
-            callback.mode = mode
-        if mode == "max" and not hasattr(callback, "mode") and _keeps_the_lowest(callback):
-            warnings.warn(  # Keras before 3.11 chose in the constructor, and forgot what was asked
+        if mode and not private_api.set_mode(callback, mode):
+            warnings.warn(
                 f"{type(callback).__name__} keeps the lowest {callback.monitor}, which is the "
                 'worst: pass mode="max".',
                 stacklevel=3,
             )
-
-
-def _keeps_the_lowest(callback):
-    return getattr(callback, "monitor_op", None) is np.less
 
 
 def warn_of_collapse(model, x, history):

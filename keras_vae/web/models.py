@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_vae import zoo
+from keras_vae import private_api, zoo
 from keras_vae.distributions import priors
 from keras_vae.export.graph import decoder
 from keras_vae.export.runtime.interpreter import run
@@ -76,9 +76,7 @@ def coarsen(content):
     Returns:
         bytes of the same length; scales, biases and everything else are as they were.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    content = bytearray(content)
+    schema, content = private_api.schema(), bytearray(content)
     model = schema.Model.GetRootAs(content, 0)
     weights = set()  # signatures share buffers: each is rounded once
     for number in range(model.SubgraphsLength()):
@@ -118,7 +116,7 @@ def describe(name, model, entry, files):
     """
     known = zoo.examples(name)
     if known is None:
-        codes, labels = decoder.draw(model, POINTS, seed=0), None
+        codes, labels = decoder.trial_codes(model, POINTS, seed=0), None
         known = {"fill": FILL, "pen": PEN, "images": ()}
     else:
         codes, labels = known["codes"].astype("float32"), known.get("labels")
@@ -154,7 +152,7 @@ def describe(name, model, entry, files):
         "fill": float(known["fill"]),
         "pen": float(known["pen"]),
         "prior": prior,
-        "draws": _numbers(decoder.draw(model, DRAWS, seed=0)) if prior == "other" else None,
+        "draws": _numbers(decoder.trial_codes(model, DRAWS, seed=0)) if prior == "other" else None,
         "interpolation": "spherical" if prior == "standard_normal" else "linear",
     }
 
@@ -238,7 +236,11 @@ def _examples(codes, labels):
 
 
 def _prior(model):
-    """How the page draws: by itself, from the draws that it is given, or (None) not at all."""
+    """How the page draws codes.
+
+    Returns:
+        "standard_normal": by itself; "other": out of the draws that it is given; None: not at all.
+    """
     if not model.can_sample:
         return None
     plain = isinstance(model.prior_family, priors.StandardNormal)

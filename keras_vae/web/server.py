@@ -3,21 +3,15 @@
 import contextlib
 import functools
 import http.server
+import mimetypes
 import os
 import re
 import webbrowser
 
-TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".json": "application/json",
-    ".webmanifest": "application/manifest+json",
-    ".wasm": "application/wasm",  # anything else would not be compiled while it loads
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-    ".gz": "application/gzip",  # the page unpacks the models by itself
-}
+TYPES = mimetypes.MimeTypes()  # of the standard library alone: a machine's own tables may differ
+TYPES.add_type("application/wasm", ".wasm")  # anything else is not compiled while it loads
+TYPES.add_type("application/manifest+json", ".webmanifest")  # unknown to older Pythons
+TYPES.add_type("text/javascript", ".js")  # "application/javascript" before Python 3.12
 UNPACKS = re.compile(r"(^|,)\s*gzip\s*(;(?!\s*q=0(\.0*)?\s*(,|$))|,|$)")  # in Accept-Encoding
 
 
@@ -27,7 +21,6 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     Where a file has its gzipped copy beside it (`app.js.gz`), a browser that unpacks gets the copy.
     """
 
-    extensions_map = TYPES
     packed = False  # whether the answer is such a copy
 
     def translate_path(self, path):
@@ -40,7 +33,12 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         return f"{path}.gz" if self.packed else path
 
     def guess_type(self, path):
-        return super().guess_type(path[: -len(".gz")] if self.packed else path)
+        """Of an answer that the browser unpacks, the type of what is in it."""
+        kind, packing = TYPES.guess_type(path.removesuffix(".gz") if self.packed else path)
+        if packing is not None:  # a model, which the page unpacks by itself
+            return "application/gzip"
+        kind = kind or "application/octet-stream"
+        return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
 
     def end_headers(self):
         if self.packed:

@@ -151,7 +151,7 @@ def _write(folder, entries, quantize, packages, key):
 
 
 def _tell_apart(models):
-    """Names behind the lines of the menu that would read the same."""
+    """Puts its name behind each line of the menu that reads like another."""
     lines = [model["menu"] for model in models]
     for model in models:
         if lines.count(model["menu"]) > 1:
@@ -229,7 +229,7 @@ def _free(folder):
 
 
 def _key(entries, quantize, packages):
-    """Changes with everything that a site is made of."""
+    """A hash of everything that a site is made of: of models, page, settings and versions."""
     hashed = hashlib.sha256()
     parts = [
         __version__,

@@ -1,9 +1,11 @@
 """The card of an entry and the table of the shelf: Markdown out of metadata, nothing by hand."""
 
+import functools
 import hashlib
 import json
+from pathlib import Path
 
-from keras_vae import collapse
+from keras_vae import collapse, tables
 
 BEGIN, END = "<!-- zoo table: generated -->", "<!-- end of zoo table -->"
 LABELS = {
@@ -17,6 +19,14 @@ LABELS = {
     "pca_mse": "the same of PCA with as many components",
     "psnr_db": "PSNR of reconstructions (dB)",
 }
+# Words of Hugging Face: tasks and tags by the kind of a model, data sets by our names of them.
+TASKS = {"Autoencoder": "image-feature-extraction"}
+TAGS = {"VAE": "variational-autoencoder"}
+HUB_DATASETS = {
+    "mnist": "ylecun/mnist",
+    "fashion_mnist": "zalando-datasets/fashion_mnist",
+    "cifar10": "uoft-cs/cifar10",
+}
 
 
 def digest(metadata):
@@ -26,99 +36,72 @@ def digest(metadata):
 
 
 def render(metadata):
-    """The card, README.md of an entry.
+    """The card, README.md of an entry: `card.md.jinja` filled in.
 
     Args:
         metadata: dict of metadata.json.
 
     Returns:
-        Markdown; its last line carries the digest of the metadata.
+        Markdown behind the front matter of Hugging Face's model cards; its last line carries the
+        digest of the metadata.
     """
-    name, training, data = metadata["name"], metadata["training"], metadata["data"]
-    shape = "x".join(str(size) for size in data["image_shape"])
-    binarized = ", binarised by one Bernoulli draw per pixel" if data["binarize"] else ""
-    below = "" if metadata["latent_dim"] is None else ", each row with its reconstructions below"
-    lines = [
-        f"# {name}",
-        "",
-        metadata["purpose"],
-        "",
-        f"![left: samples; right: test images{below}](samples.png)",
-        "",
-        f"Left: samples. Right: test images of `{data['name']}`"
-        f"{', binarised' if binarized else ''}{below}.",
-        "",
-        "## Use",
-        "",
-        "```python",
-        "import keras_vae",
-        "",
-        f'model = keras_vae.zoo.load("{name}")',
-        f"images = model.sample(16, seed=7)     # (16, {shape.replace('x', ', ')}) in [0, 1]",
-    ]
-    if metadata["latent_dim"] is not None:
-        lines.append(f"images = model.reconstruct(x)         # x: (N, {shape.replace('x', ', ')})")
-    lines += [
-        "```",
-        "",
-        "## Numbers",
-        "",
-        f"Measured on {metadata['numbers']['images']:,} test images{binarized}.",
-        "",
-        "| number | value |",
-        "|---|---|",
-        *(f"| {label} | {_number(metadata, key)} |" for key, label in _numbers(metadata)),
-        _parameters(metadata),
-        "",
-        *_hardly_used(metadata),
-        *_on_a_device(metadata),
-        "## Training",
-        "",
-        f"`keras-vae train {name} --output DIR` repeats it from [recipe.py](recipe.py): "
-        f"{_count(training['epochs'], 'epoch')} over {data['train_images']:,} images of {shape} in "
-        f"batches of {training['batch_size']}, {_duration(training['seconds'])} on "
-        f"{training['cpus']} processors, seed {training['seed']}.",
-        "",
-        *_expected(metadata),
-        "Versions: " + ", ".join(f"{k} {v}" for k, v in metadata["versions"].items()) + ".",
-        "",
-        "## Limits",
-        "",
-        f"Made for images like those of `{data['name']}` and nothing else: the same size, centred "
-        "and scaled alike. It reproduces the biases of that data.",
-        "",
-        f"Data licence: {data['licence']}.",
-        "",
-        f"<!-- metadata {digest(metadata)} -->",
-        "",
-    ]
-    return "\n".join(lines)
+    data, kind = metadata["data"], metadata["kind"]
+    return _template().render(
+        {"export": None, **metadata},
+        task=TASKS.get(kind, "unconditional-image-generation"),
+        tag=TAGS.get(kind, kind.lower()),
+        # What somebody makes of pictures of their own is theirs to license.
+        licence_of_weights=None if "folder" in data else "apache-2.0",
+        hub_dataset=HUB_DATASETS.get(data["name"]),
+        below="" if metadata["latent_dim"] is None else ", each row with its reconstructions below",
+        measured=_measured(metadata),
+        hardly_used=_hardly_used(metadata),
+        remedy=collapse.REMEDY,
+        duration=_duration(metadata["training"]["seconds"]),
+        digest=digest(metadata),
+    )
 
 
-def table(entries):
+@functools.cache
+def _template():
+    import jinja2  # here: who loads an entry reads its card and writes none
+
+    place = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(
+        loader=place,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,  # metadata that lacks something must not look complete
+    )
+    return environment.get_template("card.md.jinja")
+
+
+def table(entries, links="zoo/"):
     """The table of the shelf.
 
     Args:
         entries: metadata dicts.
+        links: what stands before an entry's name in the link to its card.
 
     Returns:
-        Markdown table, one row an entry.
+        Markdown table, one row an entry, ending in a newline.
     """
-    lines = [
-        "| entry | parameters | code | nll, nats (K) | ELBO, nats | mse | PCA's mse | training |",
-        "|---|---|---|---|---|---|---|---|",
+    heads = ["entry", "parameters", "code", "nll, nats (K)", "ELBO, nats", "mse", "PCA's mse"]
+    rows = [
+        [
+            f"[{entry['name']}]({links}{entry['name']}/README.md)",
+            f"{entry['parameters']:,}",
+            str(entry["latent_dim"] or ""),
+            _nll(entry["numbers"]),
+            _cell(entry["numbers"], "elbo_nats", ".2f"),
+            _cell(entry["numbers"], "mse", ".5f"),
+            _cell(entry["numbers"], "pca_mse", ".5f"),
+            _duration(entry["training"]["seconds"]),
+        ]
+        for entry in entries
     ]
-    for entry in entries:
-        numbers = entry["numbers"]
-        name = entry["name"]
-        lines.append(
-            f"| [{name}](zoo/{name}/README.md) | {entry['parameters']:,} "
-            f"| {entry['latent_dim'] or ''} "
-            f"| {_nll(numbers)} | {_cell(numbers, 'elbo_nats', '.2f')} "
-            f"| {_cell(numbers, 'mse', '.5f')} | {_cell(numbers, 'pca_mse', '.5f')} "
-            f"| {_duration(entry['training']['seconds'])} |"
-        )
-    return "\n".join(lines)
+    return tables.markdown([*heads, "training"], rows)
 
 
 def replace_table(page, entries, begin=BEGIN, end=END, links="zoo/"):
@@ -130,60 +113,26 @@ def replace_table(page, entries, begin=BEGIN, end=END, links="zoo/"):
     if begin not in page or end not in page:
         raise ValueError(f"The page has no {begin!r} ... {end!r} to put the table between.")
     before, after = page.split(begin)[0], page.split(end)[1]
-    rows = table(entries).replace("](zoo/", f"]({links}")
-    return f"{before}{begin}\n{rows}\n{end}{after}"
+    return f"{before}{begin}\n{table(entries, links)}{end}{after}"
 
 
 def _hardly_used(metadata):
-    """A warning where few latents are active, or the rate is low."""
-    numbers = metadata["numbers"]
+    """What shows that few latents are active, or that the rate is low; or None."""
     if metadata["latent_dim"] is None:
-        return []
-    found = collapse.describe(
+        return None
+    numbers = metadata["numbers"]
+    return collapse.describe(
         metadata["latent_dim"], numbers.get("active_units"), numbers.get("rate_nats")
     )
-    return [f"**The code is hardly used**: {found}. {collapse.REMEDY}", ""] if found else []
 
 
-def _on_a_device(metadata):
-    """What the exported files cost, where that was certified."""
-    if "export" not in metadata:
-        return []
-    rows = metadata["export"]
-    images = next(iter(rows.values()))["images"]
-    has_elbo = "elbo_nats" in metadata["numbers"]
-    what = "ELBO" if has_elbo else "log-likelihood given the code"
-    lines = [
-        "## On a device",
-        "",
-        f"The decoder as a .tflite file: by how much the {what} falls where the file itself "
-        f"decodes, in nats per image, on {images:,} test images; PSNR against the images of "
-        "Keras; microseconds for one image on one thread.",
-        "",
-        "| quantisation | KiB | nats lost | PSNR, dB | microseconds | operators |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    for quantize, row in rows.items():
-        lines.append(
-            f"| {quantize} | {row['kib']:,.1f} | {row['nats_lost']:+.4f} ± "
-            f"{row['nats_lost_error']:.4f} | {row['psnr_db']:.1f} | "
-            f"{row['microseconds_per_image']:.0f} | {row['ops']} |"
-        )
-    return [*lines, ""]
-
-
-def _parameters(metadata):
-    decoder = metadata["decoder_parameters"]
-    if decoder is None:
-        return f"| parameters | {metadata['parameters']:,} |"
-    return f"| parameters (decoder alone) | {metadata['parameters']:,} ({decoder:,}) |"
-
-
-def _numbers(metadata):
+def _measured(metadata):
+    """(key, what a reader calls it, the number as text) of each number that was measured."""
     labels = LABELS
     if "importance_samples" not in metadata["numbers"]:
         labels = {**LABELS, "nll_nats": "-log p(x), exact (nats per image)"}
-    return [(key, label) for key, label in labels.items() if key in metadata["numbers"]]
+    known = {key: label for key, label in labels.items() if key in metadata["numbers"]}
+    return [(key, label, _number(metadata, key)) for key, label in known.items()]
 
 
 def _number(metadata, key):
@@ -208,19 +157,5 @@ def _cell(numbers, key, form):
     return format(numbers[key], form) if key in numbers else ""
 
 
-def _count(number, thing):
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
-
-
 def _duration(seconds):
     return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-
-
-def _expected(metadata):
-    if not metadata["expected"]:
-        return []
-    parts = [
-        f"{key} {value:g} within {metadata['tolerance'][key]:g}"
-        for key, value in metadata["expected"].items()
-    ]
-    return [f"A run should reach {', '.join(parts)}.", ""]

@@ -87,7 +87,7 @@ def load(name):
 
 
 def golden(name):
-    """What an entry was given when it was published, and what it made of that.
+    """Inputs that a model was given when it was published, and its outputs, to compare with.
 
     Returns:
         Two arrays: of a model with a decoder the codes (8, latent_dim) float32 and the pixels that
@@ -108,7 +108,7 @@ def examples(name):
 
 
 def files_of(published):
-    """The files that an entry with this metadata has: all, or all but those made since."""
+    """The files that an entry has; an older one lacks those that were invented later (LATER)."""
     return [f for f in FILES if f not in LATER or f in published.get("sha256", {})]
 
 

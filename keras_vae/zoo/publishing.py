@@ -165,7 +165,7 @@ def record(folder, key, value):
 
 
 def rewrite(folder, aside, model, told, images):
-    """Copies an entry, all that is made of its weights anew.
+    """Copies an entry, and makes anew what is made of its weights: see `renew`.
 
     Args:
         folder: of the entry.
@@ -193,7 +193,7 @@ def recipe_difference(path, run):
 
 
 def _describe_data(run, folder):
-    """What a data set is called; pictures of one's own by their folder as the entry sees it."""
+    """Name and licence of the data; of own pictures also the folder, relative to the entry's."""
     if not training.is_folder(run.recipe.data):
         name = run.data.name
         return {"name": name, "licence": data.LICENCES.get(name, "not known to keras_vae")}
@@ -262,7 +262,7 @@ def _picture(run):
 
 
 def _recipe_source(done):
-    """recipe.py of a run that was not started from one."""
+    """The text of recipe.py for a run that was not started from such a file."""
     fields = "".join(f"    {key}={_code(value)},\n" for key, value in vars(done).items())
     imports = "import keras\n\n" if "keras.saving" in fields else ""
     return (
@@ -272,7 +272,7 @@ def _recipe_source(done):
 
 
 def _code(value):
-    """A value as Python; families and objectives through Keras's own description of them."""
+    """A value as Python source; families and objectives by what Keras serialises them to."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key!r}: {_code(item)}" for key, item in value.items()) + "}"
     described = _to_json(value)

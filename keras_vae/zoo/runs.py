@@ -14,7 +14,7 @@ PICTURE_STEPS = 2000  # fewer leave the code without use, however few the pictur
 PICTURE_WARMUP = 0.2  # of the epochs
 
 
-def choose(
+def recipe_for(
     what,
     images,
     name,
@@ -27,7 +27,7 @@ def choose(
     learning_rate=None,
     beta=None,
 ):
-    """The recipe of an entry, of a file, or of a builder on one's own pictures.
+    """The recipe that `keras-vae train WHAT` runs: an entry's, a file's, or one for own pictures.
 
     Args:
         what: name of an entry, path of a recipe.py, or key of `models.BUILDERS`.

@@ -1,4 +1,4 @@
-"""What stands in a .tflite file, and the file written anew with a note about itself."""
+"""What stands in a .tflite file: its operators, and a note that the file carries of itself."""
 
 import collections
 import dataclasses
@@ -7,10 +7,18 @@ import json
 import flatbuffers
 import numpy as np
 
+from keras_vae import private_api
+
 
 @dataclasses.dataclass(frozen=True)
 class Operator:
-    """One step of a .tflite graph: its name, its first output tensor's, the graph's number."""
+    """One step of a .tflite graph.
+
+    Attributes:
+        name: of the operator, "CONV_2D".
+        output: name of its first output tensor.
+        graph: number of the graph in the file; each signature has one.
+    """
 
     name: str
     output: str
@@ -27,9 +35,7 @@ def operators(content):
         list of Operator. A custom operator is named "CUSTOM:" and its own name; those that start
         with "Flex" need the TensorFlow runtime.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if name[0] != "_"}
+    schema, names = private_api.schema(), private_api.enum_names("BuiltinOperator")
     model = schema.Model.GetRootAs(content, 0)
     found = []
     for number in range(model.SubgraphsLength()):
@@ -69,9 +75,7 @@ def parse(content):
     litert-quantizer writes large constants behind the flatbuffer, where a buffer says no more than
     their place; here they are part of the objects again.
     """
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    model = private_api.unpacked(content)
     for buffer in model.buffers:
         if buffer.offset:
             buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
@@ -87,9 +91,7 @@ def with_note(content, note):
 
     It replaces an older one. The file is written anew, its equal arrays once.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = parse(content)
+    schema, model = private_api.schema(), parse(content)
     buffer, entry = schema.BufferT(), schema.MetadataT()
     buffer.data = list(json.dumps(note).encode())
     entry.name, entry.buffer = NOTE.encode(), len(model.buffers)
@@ -97,7 +99,7 @@ def with_note(content, note):
     others = (other for other in model.metadata or [] if other.name != entry.name)
     model.metadata = [*others, entry]
     for constant in model.buffers:
-        _align(constant)
+        private_api.align(constant)
     builder = _SharingBuilder(len(content))
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
@@ -119,23 +121,9 @@ class _SharingBuilder(flatbuffers.Builder):
         return self.arrays[key]
 
 
-def _align(constant):
-    """Makes a BufferT start at a multiple of 16, as the schema demands and its Pack forgets."""
-    pack = constant.Pack
-
-    def aligned_pack(builder):
-        builder.Prep(16, len(constant.data))
-        return pack(builder)
-
-    if constant.data is not None and len(constant.data):
-        constant.Pack = aligned_pack
-
-
 def note_of(content):
     """The note of a .tflite file, {} where it carries none."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.Model.GetRootAs(content, 0)
+    model = private_api.schema().Model.GetRootAs(content, 0)
     for number in range(model.MetadataLength()):
         entry = model.Metadata(number)
         if entry.Name() == NOTE.encode():

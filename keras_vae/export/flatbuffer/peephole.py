@@ -5,6 +5,7 @@ Both change which kernel computes a step, not what is computed, but for the last
 
 import copy
 
+from keras_vae import private_api
 from keras_vae.export.flatbuffer.contents import parse
 
 MOVES = ("RESHAPE", "DEPTH_TO_SPACE", "STRIDED_SLICE")
@@ -25,22 +26,19 @@ def tidy(content):
     Returns:
         bytes.
     """
-    from ai_edge_litert.tools import flatbuffer_utils
-
     model = parse(content)
     for graph in model.subgraphs:
         _integer_elu(_Graph(model, graph))
         _float_logistic(_Graph(model, graph))
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return private_api.packed(model)
 
 
 class _Graph:
-    """Who writes and who reads a tensor of a graph."""
+    """A graph of a schema.ModelT, with the step that writes and those that read each tensor."""
 
     def __init__(self, model, graph):
-        from ai_edge_litert import schema_py_generated as schema
-
-        self.graph, self.codes, self.schema = graph, model.operatorCodes, schema
+        self.graph, self.codes = graph, model.operatorCodes
+        self.names = private_api.enum_names("BuiltinOperator")
         self.writer, self.readers = {}, {}
         for step in graph.operators:
             for tensor in step.outputs:
@@ -49,10 +47,9 @@ class _Graph:
                 self.readers.setdefault(int(tensor), []).append(step)
 
     def name(self, step):
+        """Name of a step's operator, "LOGISTIC"; None of one that the schema does not know."""
         code = self.codes[step.opcodeIndex]
-        number = max(code.builtinCode, code.deprecatedBuiltinCode)
-        names = vars(self.schema.BuiltinOperator).items()
-        return next((name for name, value in names if value == number), None)
+        return self.names.get(max(code.builtinCode, code.deprecatedBuiltinCode))
 
     def only_reader(self, step):
         """The step that alone reads what this one gives, or None."""
@@ -62,6 +59,7 @@ class _Graph:
         return readers[0] if len(readers) == 1 and tensor not in ends else None
 
     def remove(self, *steps):
+        """Takes steps out of the graph; who reads their outputs is the caller's business."""
         gone = {id(step) for step in steps}
         self.graph.operators = [step for step in self.graph.operators if id(step) not in gone]
 

@@ -2,6 +2,7 @@
 
 import re
 
+from keras_vae import private_api
 from keras_vae.choice import unknown
 from keras_vae.export.flatbuffer.contents import operators
 from keras_vae.quiet import quiet
@@ -12,21 +13,22 @@ ESTIMATORS = ("min_max", "moving_average")
 
 
 def layers(content):
-    """The steps with weights of a .tflite file, in their order: list of artefact.Operator."""
+    """The steps with weights of a .tflite file, in their order: list of contents.Operator."""
     return [step for step in operators(content) if step.name in WEIGHT_OPS]
 
 
 def selective(content, schemes, inputs=None, estimator="min_max"):
     """Quantises a float32 file by litert-quantizer.
 
-    The schemes of a layer: "float32" leaves it; "weights" keeps int8 weights and computes in
-    float32; "dynamic" quantises what comes in while running; "int8" has fixed scales. The steps
-    between two int8 layers are int8 where the tool can do it; the others stay float32.
+    What a scheme makes of a layer: "float32" leaves it; "weights" stores int8 weights and computes
+    in float32; "dynamic" stores int8 weights and rounds the input while it runs, each by its own
+    range; "int8" rounds inputs and outputs over ranges that are fixed now. The steps between two
+    int8 layers are int8 where the tool can do it; the others stay float32.
 
     Args:
         content: bytes of a float32 .tflite file.
         schemes: a name of SCHEMES for each of `layers(content)`.
-        inputs: of `quantize.calibration_inputs`; needed where a layer is int8.
+        inputs: of `int8.calibration.calibration_inputs`; needed where a layer is int8.
         estimator: of the ranges of activations, "min_max" over all inputs, or "moving_average" of
             the minima and maxima, which forgets outliers.
 
@@ -36,10 +38,6 @@ def selective(content, schemes, inputs=None, estimator="min_max"):
     Raises:
         ValueError: an unknown scheme or estimator, or not one scheme for each layer.
     """
-    from litert_quantizer import calibrator, quantizer, recipe_manager
-    from litert_quantizer.qtyping import TFLOperationName
-    from litert_quantizer.utils import qsv_utils
-
     heavy = layers(content)
     if len(schemes) != len(heavy):
         raise ValueError(f"{len(heavy)} layers need as many schemes; received {len(schemes)}.")
@@ -50,29 +48,17 @@ def selective(content, schemes, inputs=None, estimator="min_max"):
         raise unknown("estimator", estimator, ESTIMATORS)
     if set(schemes) == {"float32"}:
         return content
-    every, recipe = TFLOperationName.ALL_SUPPORTED, recipe_manager.RecipeManager()
     chosen = dict(zip((step.output for step in heavy), schemes))
+    scopes = []
     for step in operators(content):
-        scope = f"^{re.escape(step.output)}(;|$)"
         scheme = chosen.get(step.output) or _between(content, step, chosen)
-        if scheme == "int8":
-            recipe.add_static_config(scope, every, activation_num_bits=8, weight_num_bits=8)
-        elif scheme == "dynamic":
-            recipe.add_dynamic_config(scope, every, num_bits=8)
-        elif scheme == "weights":
-            recipe.add_weight_only_config(scope, every, num_bits=8)
-    update = {
-        "min_max": qsv_utils.min_max_update,
-        "moving_average": qsv_utils.moving_average_update,
-    }[estimator]
+        if scheme != "float32":
+            scopes.append((f"^{re.escape(step.output)}(;|$)", scheme))
     with quiet():  # the tool has progress bars of its own
-        tool = quantizer.Quantizer(content, recipe.get_quantization_recipe())
-        measured = None
+        recipe, ranges = private_api.quantisation_recipe(scopes), None
         if "int8" in schemes:
-            ranges = calibrator.Calibrator(content, num_threads=1, qsv_update_func=update)
-            ranges.calibrate(inputs, recipe)
-            measured = ranges.get_model_qsvs()
-        return bytes(tool.quantize(measured).quantized_model)
+            ranges = private_api.measured_ranges(content, recipe, inputs, estimator)
+        return private_api.quantised(content, recipe, ranges)
 
 
 def _between(content, step, chosen):

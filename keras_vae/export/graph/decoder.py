@@ -30,7 +30,7 @@ def decode_function(model):
 
 
 def encode_function(model):
-    """The encoder likewise: (B, H, W, C) float32 in [0, 1] -> (B, latent_dim) float32."""
+    """The same of the encoder: (B, H, W, C) float32 in [0, 1] -> (B, latent_dim) float32."""
     network = in_float32(model.encoder)
     return lambda images: model.code(network(images, training=False))
 
@@ -44,7 +44,7 @@ def concrete(function, *specs):
     """
     graph = tf.function(function, input_signature=specs).get_concrete_function()
     owner = tf.Module()
-    owner.weights = list(graph.graph.variables)
+    owner.weights = list(graph.variables)
     return graph, owner
 
 
@@ -69,8 +69,11 @@ def as_pixels(model, images, output):
     return images.astype("float32") / 255.0 if output == "uint8" else images
 
 
-def draw(model, count, seed):
-    """(count, latent_dim) float32 codes: of the prior; standard normal until that is fitted."""
+def trial_codes(model, count, seed):
+    """(count, latent_dim) float32 codes to try a decoder on.
+
+    Draws of the prior; of an autoencoder whose prior was not fitted yet, standard normal.
+    """
     if model.can_sample:
         return model.draw_codes(count, seed)
     normal = np.random.default_rng(seed).standard_normal((count, model.latent_dim))

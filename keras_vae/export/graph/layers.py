@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_vae import private_api
+
 
 def in_float32(network):
     """The network itself, or its float32 copy where a layer computes in another type."""
@@ -45,7 +47,7 @@ def leaves(network):
 def readers(network):
     """id of a tensor -> the operations of the network that read it."""
     found = collections.defaultdict(list)
-    for operation in network.operations:
+    for operation in private_api.operations(network):
         if not isinstance(operation, layers.InputLayer):
             for tensor in keras.tree.flatten(operation.input):
                 found[id(tensor)].append(operation)

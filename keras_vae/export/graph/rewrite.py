@@ -140,10 +140,16 @@ class SubPixelConv(layers.Conv2DTranspose):
 
 
 def _phases(taps, stride):
-    """Of one axis: tap of each offset and phase (the one behind the last is zero), and the padding.
+    """Which taps of a transposed convolution its small convolutions use, along rows or columns.
+
+    Args:
+        taps: size of the kernel along this axis.
+        stride: along this axis, and number of phases.
 
     Returns:
-        (offsets, stride) integers, and by how much the input is padded before and after.
+        (offsets, stride) integers, the tap that each phase of the output uses at each offset of the
+        input, `taps` (one behind the last, where the kernel is padded with zeros) for none; and by
+        how much the input is padded before and after.
     """
     pad = max(taps - stride, 0) // 2
     offset = [(phase + pad - tap) // stride for phase in range(stride) for tap in range(taps)

@@ -54,7 +54,12 @@ def calibrated(model, network, images=None, kinds=KINDS, ranges="likelihood"):
 
 
 def _of_code(model, images):
-    """Output of the encoder -> a normal around the code, as wide as the posterior is on average."""
+    """What an encoder's output stands for while its ranges are chosen.
+
+    Returns:
+        function, raw output -> a tfd.Normal around the code, as wide as the posterior is on average
+        over the images.
+    """
     spread = 1.0
     if model.posterior_family is not None:
         apart = model.sample_codes(images, seed=2) - model.encode(images)
@@ -128,7 +133,7 @@ def calibration_codes(model, images=None, kinds=KINDS, count=CALIBRATION_CODES):
         )
     codes, exact = [], model.posterior_family is None
     if "prior" in kinds and (images is None or not exact):  # real codes tell more of exact ones
-        codes.append(decoder.draw(model, count, seed=1))
+        codes.append(decoder.trial_codes(model, count, seed=1))
     if images is not None:
         images = some(images, count)
         if "means" in kinds or exact:

@@ -131,7 +131,7 @@ def _scale(units, inputs):
 
 
 def _scalable(network, layer, read):
-    """The Dense layer whose scale is that of what a layer gives, unit by unit; or None."""
+    """The Dense layer by whose weights each unit of a layer's output can be scaled; or None."""
     linear, relu = keras.activations.linear, keras.activations.relu
     if type(layer) is layers.Dense:
         return layer if layer.activation in (linear, relu) else None

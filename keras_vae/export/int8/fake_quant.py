@@ -45,7 +45,7 @@ class FakeQuant(keras.layers.Layer):
 
 
 class TwoParts(FakeQuant):
-    """Codes as integers, and what is left of them, PART times, as integers on the same scale.
+    """Codes in two parts: rounded to integers, and PART times the rest, rounded on the same scale.
 
     (B, D) float32 -> (B, 2 D). A `rewrite.FirstDense` adds both parts up again. In 8 bits alone a
     code costs hundredths of a nat; a second row for each latent is little.
@@ -143,7 +143,7 @@ def round_kernel(kernel, axis=-1):
 
 
 def _narrowed(ends, loss):
-    """The parts of (low, high) at which loss((low, high)) is least: both ends, then each."""
+    """The range within (low, high) at which loss is least: both ends shrink together, then each."""
     ends = min(((ends[0] * part, ends[1] * part) for part in SHRINK), key=loss)
     for _ in range(2):
         ends = min(((ends[0] * part, ends[1]) for part in SHRINK), key=loss)
@@ -152,12 +152,19 @@ def _narrowed(ends, loss):
 
 
 def _rounded(t, ends):
+    """An array rounded to 256 levels of (low, high), one of which is 0."""
     scale = (ends[1] - ends[0]) / LEVELS
     zero = np.round(-ends[0] / scale)
     return (np.clip(np.round(t / scale) + zero, 0, LEVELS) - zero) * scale
 
 
 def _weighted_error(t, weight):
+    """The loss of rounding a tensor over a range: function (low, high) -> weighted squared error.
+
+    Args:
+        t: (M,) float32, values of the tensor.
+        weight: (M,) float32, what the square of an error costs at each.
+    """
     if len(t) > POSITIONS:
         chosen = np.random.default_rng(0).choice(len(t), POSITIONS, replace=False)
         t, weight = t[chosen], weight[chosen]
@@ -165,9 +172,15 @@ def _weighted_error(t, weight):
 
 
 def _divergence(t, distribution):
-    """Of outputs.
+    """The loss of rounding a network's output over a range, for `_narrowed`.
 
-    KL(p || p of the rounded output), or its estimate by samples where it has no closed form.
+    Args:
+        t: (N, ...) float32 outputs; the first 256 are used.
+        distribution: function, outputs -> tfd.Distribution p.
+
+    Returns:
+        function (low, high) -> KL(p || p of the rounded outputs), the sum over them in nats, or its
+        estimate by samples of p where there is no closed form.
     """
     t = t[:DIVERGENCE_ROWS]
     exact = distribution(tf.constant(t))

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from keras_vae import private_api
 from keras_vae.quiet import quiet
 
 ROWS = 16_384  # inputs of a layer that are looked at
@@ -74,15 +75,8 @@ def moments(content, model, layers, inputs):
         (inputs,): of the rows x of a dense layer's input, patches of a convolution's. Kernels that
         are no PRODUCTS, or that no signature of `inputs` uses, are not in it.
     """
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
     with quiet():
-        interpreter = Interpreter(
-            model_content=content,
-            num_threads=1,  # a delegate would keep what is between its operators to itself
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            experimental_preserve_all_tensors=True,
-        )
+        interpreter = private_api.interpreter_of_all_tensors(content)
     graphs = {entry.signatureKey.decode(): entry.subgraphIndex for entry in model.signatureDefs}
     random, found = np.random.default_rng(0), {}
     for signature, calls in inputs.items():
@@ -137,11 +131,10 @@ class _Sums:
 
 
 def _name(model, step):
-    from ai_edge_litert import schema_py_generated as schema
-
     code = model.operatorCodes[step.opcodeIndex]
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    return next((name for name in AXES if getattr(schema.BuiltinOperator, name) == number), None)
+    name = private_api.enum_names("BuiltinOperator").get(number)
+    return name if name in AXES else None
 
 
 def _rows(x, shape, options):
@@ -149,14 +142,12 @@ def _rows(x, shape, options):
 
     Of a convolution: (B, H, W, C) -> (positions, h, w, C), without a copy where it can be.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
     if len(shape) == 2:
         return x.reshape(-1, shape[1])
     strides = options.strideH, options.strideW
     dilations = options.dilationHFactor, options.dilationWFactor
     windows = [(taps - 1) * dilation + 1 for taps, dilation in zip(shape[1:3], dilations)]
-    if options.padding == schema.Padding.SAME:
+    if options.padding == private_api.schema().Padding.SAME:
         pads = [
             max((-(-size // stride) - 1) * stride + window - size, 0)
             for size, stride, window in zip(x.shape[1:3], strides, windows)

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import layers
 
+from keras_vae import private_api
 from keras_vae.export.graph.layers import readers
 
 # What the int8 kernels of LiteRT write, whatever they are given.
@@ -50,7 +51,7 @@ class Marking:
         self.exact |= _small_end(network)
         self.fused = {
             operation.name
-            for operation in network.operations
+            for operation in private_api.operations(network)
             for found in [read[id(_output(operation))]]
             if len(found) == 1 and _fuses(found[0])
         }
@@ -95,7 +96,7 @@ def _small_end(network):
 
     Back to the layers with weights before it, which write integers.
     """
-    made = {id(_output(operation)): operation for operation in network.operations}
+    made = {id(_output(operation)): operation for operation in private_api.operations(network)}
     read, names = readers(network), set()
     layer = made.get(id(network.output))  # None: a nested network, or a layer called twice
     while isinstance(layer, SAME_RANGE) and not isinstance(layer, keras.Model):

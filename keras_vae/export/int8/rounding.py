@@ -10,6 +10,7 @@ import dataclasses
 
 import numpy as np
 
+from keras_vae import private_api
 from keras_vae.export.flatbuffer.contents import parse
 from keras_vae.export.graph.rewrite import frozen, rewritten
 from keras_vae.export.int8.calibration import calibration_codes, some
@@ -160,7 +161,7 @@ def simulated(content, inputs):
             integers = found.integers.reshape(layer.values.shape)
             rounded[number] = dataclasses.replace(found, integers=integers)
         model.buffers[number].data = rounded[number].kernel().ravel().view("uint8")
-    return _bytes(model), rounded
+    return private_api.packed(model), rounded
 
 
 def packed(content, rounded):
@@ -172,9 +173,7 @@ def packed(content, rounded):
     Returns:
         bytes of a file that computes the same.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = parse(content)
+    schema, model = private_api.schema(), parse(content)
     if not rounded:
         return content
     code = schema.OperatorCodeT()
@@ -197,7 +196,7 @@ def packed(content, rounded):
             _expand(graph, index, len(model.operatorCodes) - 1, schema)
     for number, grid in rounded.items():
         model.buffers[number].data = grid.integers.ravel().view("uint8")
-    return _bytes(model)
+    return private_api.packed(model)
 
 
 # ---- the file ------------------------------------------------------------------------------------
@@ -206,12 +205,6 @@ def packed(content, rounded):
 def _along(scales, axis, rank):
     """(channels,) -> the same with 1 for each other axis."""
     return scales.reshape([-1 if other == axis else 1 for other in range(rank)])
-
-
-def _bytes(model):
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
 def _move_biases(model, uses, shift):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_vae import tables
 from keras_vae.export.flatbuffer.contents import count_builtin, note_of
 from keras_vae.export.graph import decoder
 from keras_vae.export.runtime import saved_model
@@ -34,8 +35,9 @@ def verify(path, model, latents=None):
     Args:
         path: a .tflite file or a SavedModel folder.
         model: the Autoencoder or VAE that it was exported from.
-        latents: (N, latent_dim) codes, or None for 32 draws with a fixed seed: of the prior, or
-            for an Autoencoder standard normal. Its own codes, `model.encode(images)`, tell more.
+        latents: the codes to decode, (N, latent_dim) float32, not indices of latents; or None for
+            32 draws of the prior with a fixed seed (standard normal numbers for an Autoencoder
+            whose prior was not fitted). The codes of images, `model.encode(images)`, tell more.
 
     Returns:
         dict: file (name), bytes, kib, max_abs_error and mean_abs_error (of pixels in [0, 1]),
@@ -105,21 +107,20 @@ def table(rows):
         "us per image",
         "operators",
     ]
-    lines = [heads, ["---"] * (len(own) + 1) + ["---:"] * (len(heads) - len(own) - 1)]
-    for row in rows:
-        lines.append(
-            [
-                *(str(row[key]) for key in own),
-                f"`{row['file']}`",
-                f"{row['kib']:.1f}",
-                f"{row['max_abs_error'] * 255:.3g}",
-                f"{row['mean_abs_error'] * 255:.2g}",
-                *(_certified(row) if certified else []),
-                f"{row['microseconds_per_image']:.0f}",
-                str(row["ops"]),
-            ]
-        )
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    cells = [
+        [
+            *(str(row[key]) for key in own),
+            f"`{row['file']}`",
+            f"{row['kib']:.1f}",
+            f"{row['max_abs_error'] * 255:.3g}",
+            f"{row['mean_abs_error'] * 255:.2g}",
+            *(_certified(row) if certified else []),
+            f"{row['microseconds_per_image']:.0f}",
+            str(row["ops"]),
+        ]
+        for row in rows
+    ]
+    return tables.markdown(heads, cells, words=len(own) + 1)
 
 
 def _certified(row):
@@ -130,7 +131,8 @@ def _certified(row):
 
 
 def _codes(model, latents):
-    z = decoder.draw(model, CODES, seed=0) if latents is None else np.asarray(latents, "float32")
+    codes = decoder.trial_codes(model, CODES, seed=0) if latents is None else latents
+    z = np.asarray(codes, "float32")
     if z.ndim != 2 or z.shape[1] != model.latent_dim or not len(z):
         raise ValueError(
             f"latents must have shape (N, {model.latent_dim}), N above 0; received {z.shape}."

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 
+from keras_vae import private_api
 from keras_vae.export.flatbuffer.contents import operators
 from keras_vae.export.runtime.interpreter import IDENTIFIER
 from keras_vae.quiet import quiet
@@ -79,11 +80,9 @@ def check(content, name="the .tflite file"):
         content: bytes of the file.
         name: for the errors.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
     if content[4:8] != IDENTIFIER:
         raise ValueError(f"{name} is not a .tflite file ({len(content)} bytes, no TFL3 in them).")
-    model = schema.Model.GetRootAs(content, 0)
+    model = private_api.schema().Model.GetRootAs(content, 0)
     signatures = [model.SignatureDefs(i).SignatureKey() for i in range(model.SignatureDefsLength())]
     if len(signatures) != 1 or model.SubgraphsLength() != 1:
         raise ValueError(
@@ -107,7 +106,7 @@ def check(content, name="the .tflite file"):
         constant = model.Buffers(number)
         if constant.Offset() > 1:
             raise ValueError(f"{name} keeps constants behind its graph, where Micro reads zeros.")
-        if constant.DataLength() and constant._tab.Vector(constant._tab.Offset(4)) % 16:
+        if constant.DataLength() and private_api.place(constant) % 16:
             raise ValueError(
                 f"{name} has constants that do not start at a multiple of 16 bytes, which some "
                 "processors cannot read. Export it again."
@@ -116,9 +115,7 @@ def check(content, name="the .tflite file"):
 
 def _expands_weights(model):
     """Whether a DEQUANTIZE reads int8 constants."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    graph = model.Subgraphs(0)
+    schema, graph = private_api.schema(), model.Subgraphs(0)
     for number in range(graph.OperatorsLength()):
         step = graph.Operators(number)
         code = model.OperatorCodes(step.OpcodeIndex()).BuiltinCode()
@@ -167,8 +164,6 @@ class TFLiteMicro:
     """
 
     def __init__(self, content, arena=ROOMY):
-        from ai_edge_litert import schema_py_generated as schema
-
         runtime = _runtime()
         check(content)
         with quiet() as said:
@@ -179,7 +174,7 @@ class TFLiteMicro:
             log = said()
         if self.interpreter is None:
             raise _refused("the .tflite file", log)
-        model = schema.Model.GetRootAs(content, 0)
+        model = private_api.schema().Model.GetRootAs(content, 0)
         signature, graph = model.SignatureDefs(0), model.Subgraphs(0)
         self.signature = signature.SignatureKey().decode()
         takes, gives = graph.InputsAsNumpy().tolist(), graph.OutputsAsNumpy().tolist()
