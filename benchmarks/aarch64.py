@@ -27,7 +27,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = ROOT / "export" / "aarch64.json"
-FORMATS = ("float32", "float16", "dynamic", "int8")
+FORMATS = ("float32", "float16", "weights", "dynamic", "int8")
 QEMU = "qemu-aarch64-static"
 PROCESSOR = "cortex-a76"  # of a phone of 2019; has the dot product that int8 kernels use
 STEP = 1 / 255

@@ -41,6 +41,7 @@ class TestTwin:
         error = np.abs(twin.decode(codes()) - model.decode(codes()))
         assert 0 < error.mean() < 3 / 255
 
+    @pytest.mark.shelf
     def test_its_report_is_that_of_the_file(self, trained, tmp_path):
         """The ELBO that the twin loses is what the certificate of the file says."""
         model, x, test = trained

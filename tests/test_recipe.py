@@ -121,6 +121,7 @@ class TestRun:
     def test_seconds_are_those_of_training(self, tiny_run):
         assert 0 < tiny_run.seconds < 600
 
+    @pytest.mark.shelf
     def test_weights_are_the_moving_average_where_it_is_asked_for(self):
         one_step = {"batch_size": 1297, "cosine_decay": False}
         after = [
