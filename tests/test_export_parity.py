@@ -17,6 +17,7 @@ WITHIN_ONE_STEP = 0.99
 # What a runtime does not run of any entry, and what it says.
 REFUSES = {
     ("micro", "float16"): "dequantize_common.cc",
+    ("micro", "weights"): "would expand them by one scale",
     ("micro", "dynamic"): "not supported",
 }
 # Where more than 1 % of the pixels are further than a step from the interpreter's: Micro's
