@@ -1,8 +1,9 @@
 """The small models that the tests of export share: every builder, awkward shapes, real biases."""
 
 import numpy as np
+import pytest
 
-from keras_vae import models
+from keras_vae import export, models
 
 SHAPE = (10, 7, 2)  # not square, odd, two channels: the decoder crops
 LATENT_DIM = 3
@@ -34,3 +35,22 @@ def pictures(count=8, image_shape=SHAPE):
 def codes(count=6):
     """(count, LATENT_DIM) float32."""
     return np.random.default_rng(2).normal(size=(count, LATENT_DIM)).astype("float32")
+
+
+# Each builder and each format once by default; the whole square with the shelf.
+QUICK = {
+    ("conv_vae", None),
+    ("conv_ae", "float16"),
+    ("dense_vae", "weights"),
+    ("dense_ae", "dynamic"),
+    ("conv_vae", "int8"),
+}
+
+
+def every_format(builders=None):
+    """Parameters (builder, quantize): all of them, those beside QUICK marked `shelf`."""
+    return [
+        pytest.param(b, q, marks=[] if (b, q) in QUICK else pytest.mark.shelf)
+        for b in builders or sorted(models.BUILDERS)
+        for q in export.QUANTIZE
+    ]

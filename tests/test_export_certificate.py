@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from export_models import LATENT_DIM, SHAPE, pictures, small
+from export_models import LATENT_DIM, SHAPE, every_format, pictures, small
 
 from keras_vae import export
 from keras_vae.distributions import likelihoods
@@ -20,8 +20,9 @@ def images_for(likelihood, count=64):
     return np.round(pictures(count) * 255).astype("float32") / 255
 
 
-@pytest.mark.parametrize("quantize", export.QUANTIZE)
-@pytest.mark.parametrize("builder", ["dense_vae", "conv_vae", "dense_ae"])
+@pytest.mark.parametrize(
+    ("builder", "quantize"), every_format(("dense_vae", "conv_vae", "dense_ae"))
+)
 def test_contract(builder, quantize, tmp_path):
     model = small(builder)
     path = tmp_path / "d.tflite"

@@ -26,7 +26,6 @@ DIFFERS = {
     ("conv_ae_mnist", "int8", "micro"),
     ("conv_vae_mnist", "int8", "micro"),
     ("conv_vae_mnist_micro", "int8", "micro"),
-    ("dense_vae_mnist", "int8", "micro"),
 }
 
 

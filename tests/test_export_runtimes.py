@@ -6,7 +6,7 @@ test_export_micro.py.
 
 import numpy as np
 import pytest
-from export_models import codes, pictures, small
+from export_models import codes, every_format, pictures, small
 
 from keras_vae import export
 from keras_vae.export.runtime.runtimes import LITERT, open_file
@@ -24,8 +24,7 @@ INPUTS = {
 }
 
 
-@pytest.mark.parametrize("quantize", export.QUANTIZE)
-@pytest.mark.parametrize("builder", ["conv_vae", "dense_ae"])
+@pytest.mark.parametrize(("builder", "quantize"), every_format(("conv_vae", "dense_ae")))
 def test_parity_of_every_signature(builder, quantize, tmp_path):
     model = small(builder)
     names = [name for name in INPUTS if name != "generate" or model.can_sample]

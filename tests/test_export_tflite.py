@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from export_models import LATENT_DIM, SHAPE, codes, pictures, small
+from export_models import LATENT_DIM, SHAPE, codes, every_format, pictures, small
 
 from keras_vae import export, models
 from keras_vae.export.flatbuffer.contents import count_builtin, operators
@@ -27,8 +27,7 @@ def assert_close(artefact, model, quantize, z):
     assert error.mean() <= MEAN_ERROR[quantize]
 
 
-@pytest.mark.parametrize("quantize", export.QUANTIZE)
-@pytest.mark.parametrize("builder", sorted(models.BUILDERS))
+@pytest.mark.parametrize(("builder", "quantize"), every_format())
 def test_contract(builder, quantize, tmp_path):
     model = small(builder)
     path = tmp_path / "decoder.tflite"

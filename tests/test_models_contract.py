@@ -35,7 +35,16 @@ def test_small_models_are_all_the_builders():
     assert sorted(SMALL) == sorted(models.BUILDERS)
 
 
-@pytest.fixture(params=sorted(SMALL))
+# An autoencoder and a VAE, dense and convolutional: the other two with the shelf.
+QUICK = ("conv_vae", "dense_ae")
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[] if name in QUICK else pytest.mark.shelf)
+        for name in sorted(SMALL)
+    ]
+)
 def builder(request):
     return request.param
 

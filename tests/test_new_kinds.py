@@ -130,7 +130,10 @@ def test_it_is_published_loaded_measured_and_has_a_card(kind, tmp_path, digits):
 
 
 @each_with_decoder
-@pytest.mark.parametrize("quantize", export.QUANTIZE)
+@pytest.mark.parametrize(
+    "quantize",
+    [pytest.param(q, marks=[] if q is None else pytest.mark.shelf) for q in export.QUANTIZE],
+)
 def test_every_export(kind, quantize, binary_test, tmp_path):
     path = tmp_path / "d.tflite"
     export.tflite(

@@ -12,6 +12,7 @@ from keras_vae.export.graph.generator import normal
 from keras_vae.export.runtime.runtimes import open_file
 
 LATENTS = 3
+QUICK = {(None, True), ("int8", False)}  # the others with the shelf
 
 
 @keras.saving.register_keras_serializable(package="test")
@@ -133,8 +134,14 @@ def test_a_recipe_trains_publishes_and_loads(tmp_path):
     assert numbers["elbo_nats"] == pytest.approx(run.numbers["elbo_nats"], abs=1e-3)
 
 
-@pytest.mark.parametrize("smaller", [False, True])
-@pytest.mark.parametrize("quantize", export.QUANTIZE)
+@pytest.mark.parametrize(
+    ("quantize", "smaller"),
+    [
+        pytest.param(q, s, marks=[] if (q, s) in QUICK else pytest.mark.shelf)
+        for q in export.QUANTIZE
+        for s in (False, True)
+    ],
+)
 def test_every_signature_leaves(fitted, images, tmp_path, quantize, smaller):
     path, model = tmp_path / "model.tflite", fitted
     if smaller:
