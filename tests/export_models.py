@@ -1,5 +1,11 @@
 """The small models that the tests of export share: every builder, awkward shapes, real biases."""
 
+import atexit
+import functools
+import shutil
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -54,3 +60,20 @@ def every_format(builders=None):
         for b in builders or sorted(models.BUILDERS)
         for q in export.QUANTIZE
     ]
+
+
+@functools.cache
+def exported(builder, quantize):
+    """(small(builder), its Artefact with every signature that it has), made once a process."""
+    model = small(builder)
+    names = [name for name in export.SIGNATURES if name != "generate" or model.can_sample]
+    path = _folder() / f"{builder}_{quantize or 'float32'}.tflite"
+    options = {"signatures": names, "calibration_images": pictures(64)}
+    return model, export.tflite(model, path, quantize, **options)
+
+
+@functools.cache
+def _folder():
+    folder = tempfile.mkdtemp(prefix="exported_models_")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)

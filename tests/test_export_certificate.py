@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from export_models import LATENT_DIM, SHAPE, every_format, pictures, small
+from export_models import LATENT_DIM, SHAPE, every_format, exported, pictures, small
 
 from keras_vae import export
 from keras_vae.distributions import likelihoods
@@ -23,13 +23,11 @@ def images_for(likelihood, count=64):
 @pytest.mark.parametrize(
     ("builder", "quantize"), every_format(("dense_vae", "conv_vae", "dense_ae"))
 )
-def test_contract(builder, quantize, tmp_path):
-    model = small(builder)
-    path = tmp_path / "d.tflite"
-    export.tflite(model, path, quantize, calibration_images=pictures(64))
-    row = export.certify(path, model, binary())
+def test_contract(builder, quantize):
+    model, file = exported(builder, quantize)
+    row = export.certify(file.path, model, binary())
     assert row["images"] == 64
-    assert row["bytes"] == path.stat().st_size
+    assert row["bytes"] == file.path.stat().st_size
     assert abs(row["nats_lost"]) < {None: 1e-4, "float16": 0.02}.get(quantize, 1.0)
     assert row["nats_lost_error"] >= 0
     assert row["psnr_db"] > (100 if quantize is None else 30)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from export_models import LATENT_DIM, SHAPE, codes, every_format, pictures, small
+from export_models import LATENT_DIM, SHAPE, codes, every_format, exported, pictures, small
 
 from keras_vae import export, models, networks
 from keras_vae.distributions import priors
@@ -30,11 +30,9 @@ def call(artefact, name, **inputs):
 
 
 @pytest.mark.parametrize(("builder", "quantize"), every_format())
-def test_contract(builder, quantize, tmp_path):
+def test_contract(builder, quantize):
     """Each signature against the model, in every builder and quantisation."""
-    model, path = small(builder), tmp_path / "all.tflite"
-    names = [name for name in export.SIGNATURES if name != "generate" or model.can_sample]
-    file = export.tflite(model, path, quantize, signatures=names, calibration_images=pictures(64))
+    model, file = exported(builder, quantize)
     atol, images = ATOL[file.quantize], pictures(8)
     z = model.encode(images)
     listed = open_file(file).get_signature_list()
