@@ -1,4 +1,4 @@
-"""A prior may look at the encoder that it stands beside, as the VampPrior does (arXiv 1705.07120)."""
+"""A prior may look at its encoder, as the VampPrior does (arXiv 1705.07120)."""
 
 import keras
 import numpy as np

@@ -64,12 +64,11 @@ class CodeModel(ImageModel):
             )
         posterior = None if self.posterior_family is None else self.posterior
         priors.build(self.prior_family, self.latent_dim, posterior, self.image_shape)
-        # Closures and not methods: TensorFlow counts traces for each function, not each model.
         image, code = (None, *self.image_shape), (None, self.latent_dim)
         encode = lambda images: self.code(self.encoder(images, training=False))
         decode = lambda z: self.likelihood_family.mean(self.decoder(z, training=False))
-        self._encode_graph = tf.function(encode, [tf.TensorSpec(image)])
-        self._decode_graph = tf.function(decode, [tf.TensorSpec(code)])
+        self._encode_graph = _traced_once(encode, tf.TensorSpec(image))
+        self._decode_graph = _traced_once(decode, tf.TensorSpec(code))
         self.build((None, *self.image_shape))
 
     # ---- what a subclass says -------------------------------------------------------------------
@@ -182,6 +181,22 @@ class CodeModel(ImageModel):
             "decoder": serialize(self.decoder),
             **{name: serialize(family) for name, family in self.choices().items()},
         }
+
+
+def _traced_once(function, spec):
+    """The function as a graph for tensors of one spec, traced at its first call.
+
+    TensorFlow counts the traces of a lambda, not of a model, and warns where ten models are traced
+    once each; a concrete function is not counted.
+    """
+    graphs = []
+
+    def call(values):
+        if not graphs:
+            graphs.append(tf.function(function, [spec]).get_concrete_function())
+        return graphs[0](values)
+
+    return call
 
 
 def _in_batches(function, values, batch_size):
