@@ -23,7 +23,13 @@ CHOICES = {
     "batch": (1, 3),
 }
 # Of a pixel, in the mean over the codes that calibrate: what a format may lose.
-MEAN_ERROR = {None: 1e-5, "float16": 1 / 255, "dynamic": 3 / 255, "int8": 3 / 255}
+MEAN_ERROR = {
+    None: 1e-5,
+    "float16": 1 / 255,
+    "weights": 1 / 255,
+    "dynamic": 3 / 255,
+    "int8": 3 / 255,
+}
 HALF_A_LEVEL = 0.5 / 255  # of output="uint8"
 MIN_RATE = 0.01  # nats
 CODE_ERROR = 0.1  # of an encoder's code, in standard deviations of the prior
