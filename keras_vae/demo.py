@@ -29,7 +29,7 @@ def run(output):
     _draw(model.sample(64, seed=7), output / "mnist_samples.png")
     _say(
         "3. Its decoder leaves the building: as a SavedModel, and as TFLite in float32,\n"
-        "   with float16 weights, with 8-bit weights (dynamic), all in 8 bits (int8).\n"
+        "   with float16 or 8-bit weights (weights, dynamic), all in 8 bits (int8).\n"
         "   Each file is run and compared with Keras."
     )
     return _export(model, output)

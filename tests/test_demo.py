@@ -39,14 +39,14 @@ def test_tells_its_steps_in_a_few_short_lines(tour):
     lines = [line for line in printed.splitlines() if line]
     assert len(lines) == 8
     assert [line[:12] for line in lines[1:3]] == ["epoch 2/4  e", "epoch 4/4  e"]
-    assert lines[-1].startswith("file: 5 of 5 in ")
+    assert lines[-1].startswith("file: 6 of 6 in ")
     assert max(map(len, lines)) < 80
     assert printed.replace("\n", "").isprintable()
 
 
 def test_every_exported_file_was_run(tour):
     _, rows, _ = tour
-    assert len(rows) == 5
+    assert len(rows) == 6
     assert all(row["kib"] > 0 and row["ops"] > 0 for row in rows)
     assert all(row["microseconds_per_image"] > 0 for row in rows)
     assert all(row["mean_abs_error"] < 3 / 255 for row in rows)
@@ -57,6 +57,6 @@ def test_runs_twice_into_the_same_folder(tour, monkeypatch):
     monkeypatch.setattr(demo, "PRETRAINED", "dense_vae_digits")  # the quickest of the shelf
     epochs, demo.EPOCHS = demo.EPOCHS, 1
     try:
-        assert len(demo.run(folder)) == 5
+        assert len(demo.run(folder)) == 6
     finally:
         demo.EPOCHS = epochs
