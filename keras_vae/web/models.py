@@ -188,10 +188,13 @@ def _named(entry, words):
 
 
 def _calibration_images(name, model):
-    """(N, H, W, C) in [0, 1] for int8: the examples and what their codes decode to; or None."""
+    """(N, H, W, C) in [0, 1] for int8: the examples and what their codes decode to.
+
+    Of an entry without examples, what draws of its prior decode to.
+    """
     known = zoo.examples(name)
     if known is None:
-        return None
+        return model.decode(decoder.trial_codes(model, POINTS, seed=0))
     decoded = model.decode(known["codes"].astype("float32"))
     return np.concatenate([known["images"].astype("float32") / 255.0, decoded])
 
