@@ -62,6 +62,8 @@ def conv_encoder(
     residual_blocks=0,
     hidden_units=256,
     activation="relu",
+    head_filters=0,
+    head_blocks=0,
 ):
     """Convolutional encoder; each entry of `filters` halves height and width (rounding up).
 
@@ -73,13 +75,21 @@ def conv_encoder(
         residual_blocks: pre-activation residual blocks in each level (He et al., arXiv 1603.05027).
         hidden_units: width of the dense layer before the output; 0 leaves it out.
         activation: of the hidden layers.
+        head_filters: channels of a level at full resolution, where there are `head_blocks`.
+        head_blocks: residual blocks in that level; 0 leaves the level out.
 
     Returns:
         keras.Model, (B, H, W, C) -> (B, outputs).
     """
     _check_filters(filters)
+    _check_head(head_filters, head_blocks)
     # === Functional Model ===
     images = x = keras.Input(image_shape, name="image")
+    if head_blocks:
+        x = layers.Conv2D(head_filters, kernel_size, padding="same")(x)
+        for _ in range(head_blocks):
+            x = _residual_block(x, kernel_size, activation)
+        x = layers.Activation(activation)(x)
     for channels in filters:
         x = layers.Conv2D(channels, kernel_size, strides=2, padding="same")(x)
         for _ in range(residual_blocks):
@@ -103,6 +113,7 @@ def conv_decoder(
     hidden_units=256,
     activation="relu",
     head_filters=0,
+    head_blocks=0,
 ):
     """The mirror of `conv_encoder`: transposed convolutions, cropped where a size was odd.
 
@@ -117,11 +128,13 @@ def conv_decoder(
         activation: of the hidden layers.
         head_filters: channels of a last hidden layer at full resolution; 0 lets one transposed
             convolution write the image.
+        head_blocks: residual blocks in front of that layer.
 
     Returns:
         keras.Model, (B, latent_dim) -> (B, H, W, outputs).
     """
     _check_filters(filters)
+    _check_head(head_filters, head_blocks)
     sizes = [tuple(image_shape[:2])]
     for _ in filters:
         sizes.append(tuple(-(-size // 2) for size in sizes[-1]))
@@ -143,6 +156,8 @@ def conv_decoder(
         x = layers.Conv2DTranspose(channels, kernel, strides=2, padding="same", dtype=dtype)(x)
         x = _crop(x, sizes[level])
     if head_filters:
+        for _ in range(head_blocks):
+            x = _residual_block(x, kernel_size, activation)
         x = layers.Activation(activation)(x)
         x = layers.Conv2D(outputs, kernel_size, padding="same", dtype="float32", name="parameters")(
             x
@@ -161,6 +176,14 @@ def _hidden(x, units, activation):
 def _check_filters(filters):
     if not len(filters):
         raise ValueError("filters must name the channels of at least one level; received none.")
+
+
+def _check_head(head_filters, head_blocks):
+    if head_blocks and not head_filters:
+        raise ValueError(
+            f"head_blocks={head_blocks} residual blocks at full resolution need head_filters, "
+            "their channels; received 0."
+        )
 
 
 def _residual_block(x, kernel_size, activation):

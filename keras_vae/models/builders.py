@@ -48,6 +48,7 @@ def conv_ae(
     hidden_units=256,
     activation="relu",
     head_filters=0,
+    head_blocks=0,
     likelihood="normal",
     prior="full_normal",
 ):
@@ -56,8 +57,8 @@ def conv_ae(
     Args:
         image_shape: (H, W, C); any sizes, they need not be multiples of the stride.
         latent_dim: size of the code.
-        filters, kernel_size, residual_blocks, hidden_units, activation, head_filters: see
-            `networks.conv_encoder` and `networks.conv_decoder`.
+        filters, kernel_size, residual_blocks, hidden_units, activation, head_filters, head_blocks:
+            see `networks.conv_encoder` and `networks.conv_decoder`.
         likelihood, prior: see `Autoencoder`.
 
     Returns:
@@ -70,7 +71,7 @@ def conv_ae(
         "hidden_units": hidden_units,
         "activation": activation,
     }
-    head = {"head_filters": head_filters}
+    head = {"head_filters": head_filters, "head_blocks": head_blocks}
     return _autoencoder("conv", image_shape, latent_dim, layers, head, likelihood, prior)
 
 
@@ -112,6 +113,7 @@ def conv_vae(
     hidden_units=256,
     activation="relu",
     head_filters=0,
+    head_blocks=0,
     likelihood="bernoulli",
     posterior="diagonal_normal",
     prior="standard_normal",
@@ -122,8 +124,8 @@ def conv_vae(
     Args:
         image_shape: (H, W, C); any sizes, they need not be multiples of the stride.
         latent_dim: size of the code.
-        filters, kernel_size, residual_blocks, hidden_units, activation, head_filters: see
-            `networks.conv_encoder` and `networks.conv_decoder`.
+        filters, kernel_size, residual_blocks, hidden_units, activation, head_filters, head_blocks:
+            see `networks.conv_encoder` and `networks.conv_decoder`.
         likelihood, posterior, prior, objective: see `VAE`.
 
     Returns:
@@ -136,7 +138,7 @@ def conv_vae(
         "hidden_units": hidden_units,
         "activation": activation,
     }
-    head = {"head_filters": head_filters}
+    head = {"head_filters": head_filters, "head_blocks": head_blocks}
     families = {"posterior": posterior, "prior": prior, "objective": objective}
     return _vae("conv", image_shape, latent_dim, layers, head, likelihood, families)
 
@@ -216,7 +218,7 @@ def _networks(kind, image_shape, latent_dim, per_latent, likelihood, layers, hea
             networks.dense_decoder(latent_dim, shape, outputs, **mirrored),
         )
     return (
-        networks.conv_encoder(shape, latent_dim * per_latent, **of_encoder),
+        networks.conv_encoder(shape, latent_dim * per_latent, **of_encoder, **head),
         networks.conv_decoder(latent_dim, shape, outputs, **of_decoder, **head),
     )
 

@@ -1,0 +1,105 @@
+"""The seam that every prior fills: p(z), what codes are drawn from."""
+
+import keras
+import numpy as np
+
+
+class Prior(keras.layers.Layer):
+    """Base of the prior families.
+
+    The first model that takes an instance calls `build_for`; models that share it find it built.
+    A prior draws by `distribution`, and on a device by `from_noise`.
+
+    Attributes:
+        latent_dim: size of the codes, or None until there is a model.
+        ready: whether it may be drawn from; False where it waits for `fit`.
+        beside: function () -> (posterior, image_shape), what `look_at` was told.
+    """
+
+    latent_dim = None
+    ready = True
+    beside = staticmethod(lambda: (None, None))
+
+    def build_for(self, latent_dim):
+        """Fixes the size of the code; a prior with weights makes them here. Called once."""
+        self.latent_dim = int(latent_dim)
+        self.built = True
+
+    def look_at(self, posterior, image_shape):
+        """Tells a prior the encoder that it stands beside, before `build_for`; most do not care.
+
+        Args:
+            posterior: function, (K, H, W, C) images -> tfd.Distribution q(z given x), batch (K,);
+                or None beside an autoencoder.
+            image_shape: (H, W, C).
+        """
+        self.beside = lambda: (posterior, image_shape)  # hidden from Keras: no weights of the prior
+
+    def distribution(self):
+        """tfd.Distribution, batch shape (), event shape (latent_dim,)."""
+        raise NotImplementedError
+
+    @property
+    def noise_dim(self):
+        """Standard normal numbers that one draw is made of."""
+        return self.latent_dim
+
+    def from_noise(self, noise):
+        """(B, noise_dim) standard normal numbers -> (B, latent_dim) draws: how a device samples."""
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say how it is drawn from normal numbers; give it a "
+            "from_noise(noise), or export without the signature 'generate'."
+        )
+
+    def fit(self, codes):
+        """Fits the prior to the codes of a model that is trained already, its networks untouched.
+
+        Args:
+            codes: (N, latent_dim) float32.
+
+        Returns:
+            The prior itself.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} cannot be fitted to codes; choose prior='full_normal', or give "
+            "your prior a fit(codes)."
+        )
+
+    def of_latents(self, indices):
+        """The prior of some of the latents: a new Prior of latent_dim len(indices), built."""
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say what it is of fewer latents; give it an "
+            "of_latents(indices)."
+        )
+
+    def between(self, start, end, position):
+        """(B, latent_dim) codes on the way from `start` to `end`, (B, 1) positions in [0, 1]."""
+        return start + position * (end - start)
+
+
+class LearnedPrior(Prior):
+    """Base of the priors with weights: they learn with a VAE, or are fitted to codes by `fit`."""
+
+    fitted = None
+
+    def mark(self):
+        """Makes the weight that says whether `fit` was here: called last in `build_for`."""
+        self.fitted = self.add_weight(shape=(), initializer="zeros", trainable=False, name="fitted")
+
+    @property
+    def ready(self):
+        return bool(self.fitted.numpy() > 0)
+
+    def checked(self, codes, least=2):
+        """(N, latent_dim) codes in float64.
+
+        Raises:
+            ValueError: codes of another size, or fewer than `least`.
+        """
+        codes = np.asarray(codes, "float64")
+        if codes.ndim != 2 or codes.shape[1] != self.latent_dim or len(codes) < least:
+            raise ValueError(
+                f"codes must have shape (N, {self.latent_dim}), N at least {least}; received "
+                f"{codes.shape}."
+            )
+        return codes
