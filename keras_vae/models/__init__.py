@@ -1,7 +1,18 @@
 """Autoencoders and variational autoencoders, and the builders that choose their networks."""
 
 from keras_vae.models.autoencoder import Autoencoder
-from keras_vae.models.builders import BUILDERS, bind, build, conv_ae, conv_vae, dense_ae, dense_vae
+from keras_vae.models.autoregressive import Autoregressive
+from keras_vae.models.builders import (
+    BUILDERS,
+    bind,
+    build,
+    conv_ae,
+    conv_vae,
+    dense_ae,
+    dense_vae,
+    pixel_cnn,
+    pixel_rnn,
+)
 from keras_vae.models.code_model import CodeModel
 from keras_vae.models.image_model import ImageModel
 from keras_vae.models.vae import VAE
@@ -10,6 +21,7 @@ __all__ = [
     "BUILDERS",
     "VAE",
     "Autoencoder",
+    "Autoregressive",
     "CodeModel",
     "ImageModel",
     "bind",
@@ -18,4 +30,6 @@ __all__ = [
     "conv_vae",
     "dense_ae",
     "dense_vae",
+    "pixel_cnn",
+    "pixel_rnn",
 ]

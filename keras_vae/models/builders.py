@@ -6,10 +6,11 @@ An argument that both networks take may differ between them: `hidden_units={"enc
 
 import inspect
 
-from keras_vae import networks
+from keras_vae import causal, networks
 from keras_vae.choice import unknown
 from keras_vae.distributions import likelihoods, posteriors
 from keras_vae.models.autoencoder import Autoencoder
+from keras_vae.models.autoregressive import Autoregressive
 from keras_vae.models.vae import VAE
 
 
@@ -143,11 +144,57 @@ def conv_vae(
     return _vae("conv", image_shape, latent_dim, layers, head, likelihood, families)
 
 
+def pixel_cnn(
+    image_shape, *, filters=24, blocks=6, kernel_size=5, head_filters=64, likelihood="bernoulli"
+):
+    """Gated PixelCNN (arXiv 1606.05328): an exact density.
+
+    Args:
+        image_shape: (H, W, C).
+        filters, blocks, kernel_size, head_filters: see `causal.pixel_cnn`.
+        likelihood: see `Autoregressive`.
+
+    Returns:
+        Autoregressive, not compiled.
+    """
+    layers = {
+        "filters": filters,
+        "blocks": blocks,
+        "kernel_size": kernel_size,
+        "head_filters": head_filters,
+    }
+    return _autoregressive(causal.pixel_cnn, image_shape, layers, likelihood)
+
+
+def pixel_rnn(
+    image_shape, *, filters=32, blocks=4, kernel_size=3, head_filters=64, likelihood="bernoulli"
+):
+    """PixelRNN of Row LSTM layers (arXiv 1601.06759): an exact density.
+
+    Args:
+        image_shape: (H, W, C).
+        filters, blocks, kernel_size, head_filters: see `causal.pixel_rnn`.
+        likelihood: see `Autoregressive`.
+
+    Returns:
+        Autoregressive, not compiled.
+    """
+    layers = {
+        "filters": filters,
+        "blocks": blocks,
+        "kernel_size": kernel_size,
+        "head_filters": head_filters,
+    }
+    return _autoregressive(causal.pixel_rnn, image_shape, layers, likelihood)
+
+
 BUILDERS = {
     "dense_ae": dense_ae,
     "conv_ae": conv_ae,
     "dense_vae": dense_vae,
     "conv_vae": conv_vae,
+    "pixel_cnn": pixel_cnn,
+    "pixel_rnn": pixel_rnn,
 }
 
 
@@ -199,11 +246,23 @@ def _vae(kind, image_shape, latent_dim, layers, head, likelihood, families):
     return VAE(*pair, likelihood=likelihood, **{**families, "posterior": posterior})
 
 
-def _networks(kind, image_shape, latent_dim, per_latent, likelihood, layers, head):
-    """The encoder and the decoder of one kind, for the numbers that the families ask for."""
+def _autoregressive(network, image_shape, layers, likelihood):
+    likelihood = likelihoods.get(likelihood)
+    shape = _checked_shape(image_shape)
+    outputs = shape[2] * likelihood.parameters_per_channel
+    return Autoregressive(network(shape, outputs, **layers), likelihood=likelihood)
+
+
+def _checked_shape(image_shape):
     shape = tuple(image_shape)
     if len(shape) != 3 or not all(isinstance(size, int) and size > 0 for size in shape):
         raise ValueError(f"image_shape must be (H, W, C) of positive integers; received {shape}.")
+    return shape
+
+
+def _networks(kind, image_shape, latent_dim, per_latent, likelihood, layers, head):
+    """The encoder and the decoder of one kind, for the numbers that the families ask for."""
+    shape = _checked_shape(image_shape)
     if not isinstance(latent_dim, int) or latent_dim < 1:
         raise ValueError(f"latent_dim must be an integer of at least 1; received {latent_dim!r}.")
     outputs = shape[2] * likelihood.parameters_per_channel
