@@ -30,6 +30,23 @@ def choose(kind, value, families, base):
     raise unknown(kind, value, families, remedy)
 
 
+def build(family, latent_dim):
+    """Makes the weights of a prior or a posterior for codes of `latent_dim`, unless they are there.
+
+    Raises:
+        ValueError: it is that of codes of another size.
+    """
+    if family.latent_dim is None:
+        family.build_for(latent_dim)
+        family.latent_dim = int(latent_dim)
+    elif family.latent_dim != latent_dim:
+        kind = type(family).__name__
+        raise ValueError(
+            f"This {kind} is that of codes of {family.latent_dim} numbers already; a code here has "
+            f"{latent_dim}. Make a new {kind}()."
+        )
+
+
 def copied(family):
     """An equal copy of a family or an objective, weights included, that shares none of them.
 
@@ -37,9 +54,8 @@ def copied(family):
         family: an instance of Likelihood, Posterior, Prior or Objective.
     """
     copy = type(family).from_config(family.get_config())
-    if getattr(family, "latent_dim", None) is not None:  # a prior
-        copy.look_at(*family.beside())
-        copy.build_for(family.latent_dim)
+    if getattr(family, "latent_dim", None) is not None:  # a prior or a posterior
+        copy.build_like(family)
     if getattr(family, "weights", None):
         copy.set_weights(family.get_weights())
     return copy

@@ -73,8 +73,8 @@ def _along(kernel, window):
 class GatedConv(CausalLayer):
     """A layer of the gated PixelCNN (van den Oord et al., arXiv 1606.05328).
 
-    Where that masks the weights of square kernels, these kernels have no weights there: the vertical
-    stack's ends above, the horizontal stack's to the left.
+    Where that masks the weights of square kernels, these kernels have no weights: the vertical
+    stack's end above, the horizontal stack's to the left.
 
     Args:
         filters: F.
@@ -164,7 +164,7 @@ class RowLSTM(CausalLayer):
         self.out = layers.Dense(filters, dtype=dtype, name="out")
 
     def build(self, shapes):
-        rows, across = shapes
+        _, across = shapes
         self.left.build((None, None, None, across[-1]))
         self.above.build((*across[:-1], 3 * self.filters))
         self.out.build((*across[:-1], self.filters))

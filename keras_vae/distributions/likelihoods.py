@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_vae.choice import choose
 from keras_vae.distributions import tfd
+from keras_vae.distributions.stable import softplus
 
 LEVELS = 255.0  # 8-bit images have 256 levels, 1 / 255 apart
 
@@ -167,7 +168,7 @@ class DiscretizedLogistic(Likelihood):
     def _loc_scale(self, parameters):
         """(B, H, W, 2C) -> location in (0, 1) and scale above 1 / 2550, (B, H, W, C) each."""
         loc, scale = tf.split(tf.cast(parameters, tf.float32), 2, axis=-1)
-        return tf.sigmoid(loc), 0.1 / LEVELS + 0.1 * _softplus(scale)
+        return tf.sigmoid(loc), 0.1 / LEVELS + 0.1 * softplus(scale)
 
     def distribution(self, parameters):
         from keras_vae.distributions.discretized_logistic import QuantizedLogistic
@@ -178,7 +179,7 @@ class DiscretizedLogistic(Likelihood):
         # The sum over the 255 thresholds of P(x above it) is, to within half a level, the integral
         # over t in [0, 1] of sigmoid((loc - t) / scale).
         loc, scale = self._loc_scale(parameters)
-        return scale * (_softplus(loc / scale) - _softplus((loc - 1) / scale))
+        return scale * (softplus(loc / scale) - softplus((loc - 1) / scale))
 
     def check(self, images):
         super().check(images)
@@ -189,11 +190,6 @@ class DiscretizedLogistic(Likelihood):
                 "The DiscretizedLogistic likelihood needs 8-bit pixels, multiples of 1/255; "
                 f"received values up to {off:.2f} levels off. Use np.round(images * 255) / 255."
             )
-
-
-def _softplus(x):
-    """log(1 + exp(x)); TFLite would write tf.nn.softplus as that, which overflows at x = 89."""
-    return tf.maximum(x, 0.0) + tf.math.log1p(tf.exp(-tf.abs(x)))
 
 
 FAMILIES = {

@@ -1,32 +1,14 @@
-"""q(z given x): raw encoder outputs -> a distribution over the code."""
+"""q(z given x): the families of posteriors, by name. Raw encoder outputs in, a distribution out."""
 
 import keras
 import tensorflow as tf
 
 from keras_vae.choice import choose
 from keras_vae.distributions import tfd
+from keras_vae.distributions.iaf import InverseAutoregressive
+from keras_vae.distributions.posterior import Posterior
 
-
-class Posterior(keras.layers.Layer):
-    """Base of the posterior families.
-
-    Attributes:
-        parameters_per_latent: raw numbers that the encoder gives for each latent dimension.
-    """
-
-    parameters_per_latent = 1
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.built = True
-
-    def distribution(self, parameters):
-        """(B, latent_dim * parameters_per_latent) -> tfd.Distribution over (latent_dim,)."""
-        raise NotImplementedError
-
-    def mean(self, parameters):
-        """(B, latent_dim * parameters_per_latent) -> (B, latent_dim) posterior means."""
-        raise NotImplementedError
+__all__ = ["FAMILIES", "DiagonalNormal", "InverseAutoregressive", "Posterior", "get"]
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
@@ -47,7 +29,7 @@ class DiagonalNormal(Posterior):
         return tf.cast(parameters[..., : parameters.shape[-1] // 2], tf.float32)
 
 
-FAMILIES = {"diagonal_normal": DiagonalNormal}
+FAMILIES = {"diagonal_normal": DiagonalNormal, "iaf": InverseAutoregressive}
 
 
 def get(posterior):

@@ -35,6 +35,11 @@ class Prior(keras.layers.Layer):
         """
         self.beside = lambda: (posterior, image_shape)  # hidden from Keras: no weights of the prior
 
+    def build_like(self, other):
+        """Builds it for what another prior was built for."""
+        self.look_at(*other.beside())
+        self.build_for(other.latent_dim)
+
     def distribution(self):
         """tfd.Distribution, batch shape (), event shape (latent_dim,)."""
         raise NotImplementedError

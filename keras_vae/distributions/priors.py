@@ -2,20 +2,39 @@
 
 import tensorflow as tf
 
-from keras_vae.choice import choose
+from keras_vae import choice
 from keras_vae.distributions import tfd
 from keras_vae.distributions.flows import Flow
+from keras_vae.distributions.mixtures import Mixture, VampPrior
 from keras_vae.distributions.normals import FullNormal, StandardNormal
 from keras_vae.distributions.prior import LearnedPrior, Prior
 
-__all__ = ["FAMILIES", "Flow", "FullNormal", "LearnedPrior", "Prior", "StandardNormal"]
+__all__ = [
+    "FAMILIES",
+    "Flow",
+    "FullNormal",
+    "LearnedPrior",
+    "Mixture",
+    "Prior",
+    "StandardNormal",
+    "VampPrior",
+    "build",
+    "get",
+    "rate",
+]
 
-FAMILIES = {"standard_normal": StandardNormal, "full_normal": FullNormal, "flow": Flow}
+FAMILIES = {
+    "standard_normal": StandardNormal,
+    "full_normal": FullNormal,
+    "mixture": Mixture,
+    "vamp": VampPrior,
+    "flow": Flow,
+}
 
 
 def get(prior):
     """A name of `FAMILIES`, or a Prior, to a Prior."""
-    return choose("prior", prior, FAMILIES, Prior)
+    return choice.choose("prior", prior, FAMILIES, Prior)
 
 
 def build(prior, latent_dim, posterior=None, image_shape=None):
@@ -30,14 +49,7 @@ def build(prior, latent_dim, posterior=None, image_shape=None):
         ValueError: it is the prior of codes of another size.
     """
     prior.look_at(posterior, image_shape)
-    if prior.latent_dim is None:
-        prior.build_for(latent_dim)
-        prior.latent_dim = int(latent_dim)
-    elif prior.latent_dim != latent_dim:
-        raise ValueError(
-            f"This {type(prior).__name__} is the prior of codes of {prior.latent_dim} numbers "
-            f"already; a code here has {latent_dim}. Make a new {type(prior).__name__}()."
-        )
+    choice.build(prior, latent_dim)
 
 
 def rate(posterior, prior, sampled):

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import collapse
-from keras_vae.choice import copied
+from keras_vae.choice import build, copied
 from keras_vae.distributions import priors
 from keras_vae.models import checks
 from keras_vae.models.image_model import ImageModel
@@ -62,7 +62,10 @@ class CodeModel(ImageModel):
                 f"The encoder gives {given} numbers for an image; {reader} over a code of "
                 f"{self.latent_dim} needs {outputs}."
             )
-        posterior = None if self.posterior_family is None else self.posterior
+        posterior = None
+        if self.posterior_family is not None:
+            posterior = self.posterior
+            build(self.posterior_family, self.latent_dim)
         priors.build(self.prior_family, self.latent_dim, posterior, self.image_shape)
         image, code = (None, *self.image_shape), (None, self.latent_dim)
         encode = lambda images: self.code(self.encoder(images, training=False))

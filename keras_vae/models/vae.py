@@ -123,10 +123,10 @@ class VAE(CodeModel):
             objectives.Terms.
         """
         posterior = self.posterior_family.distribution(self.encoder(x, training=training))
-        z = posterior.sample(samples, seed=seed)  # (K, B, D)
+        z, log_q = posterior.experimental_sample_and_log_prob(samples, seed=seed)  # (K, B, D)
         raw = self.decoder(tf.reshape(z, (-1, self.latent_dim)), training=training)
         raw = tf.reshape(raw, (samples, -1, *raw.shape[1:]))  # (K, B, H, W, R)
-        sampled_rate = posterior.log_prob(z) - self.prior.log_prob(z)
+        sampled_rate = log_q - self.prior.log_prob(z)
         return objectives.Terms(
             distortion=-self.likelihood_family.distribution(raw).log_prob(y),
             rate=priors.rate(posterior, self.prior, sampled_rate),

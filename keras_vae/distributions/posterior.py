@@ -1,0 +1,35 @@
+"""The seam that every posterior fills: raw encoder outputs -> a distribution over the code."""
+
+import keras
+
+
+class Posterior(keras.layers.Layer):
+    """Base of the posterior families.
+
+    Attributes:
+        parameters_per_latent: raw numbers that the encoder gives for each latent dimension.
+        latent_dim: size of the codes, or None until there is a model.
+    """
+
+    parameters_per_latent = 1
+    latent_dim = None
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.built = True
+
+    def build_for(self, latent_dim):
+        """Fixes the size of the code; a posterior with weights makes them here. Called once."""
+        self.latent_dim = int(latent_dim)
+
+    def build_like(self, other):
+        """Builds it for what another posterior was built for."""
+        self.build_for(other.latent_dim)
+
+    def distribution(self, parameters):
+        """(B, latent_dim * parameters_per_latent) -> tfd.Distribution over (latent_dim,)."""
+        raise NotImplementedError
+
+    def mean(self, parameters):
+        """(B, latent_dim * parameters_per_latent) -> (B, latent_dim) posterior means."""
+        raise NotImplementedError
