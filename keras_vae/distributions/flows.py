@@ -61,9 +61,10 @@ class Coupling(layers.Layer):
         self.network = coupling_network(self.kept, changed, units)
         self.built = True
 
-    def _shift_and_scale(self, half):
+    def _shift_and_turn(self, half):
+        """(B, kept) -> two (B, changed): the shift, and the log scale as a part of its bound."""
         shift, raw = self.network(half)
-        return shift, self.bound * tf.tanh(raw / self.bound)
+        return shift, tf.tanh(raw / self.bound)
 
     def to_noise(self, x):
         """(B, D) -> (B, D) and (B,) log |det| of the Jacobian."""
@@ -71,15 +72,16 @@ class Coupling(layers.Layer):
         matrix = tf.exp(-self.log_scale)[:, None] * self.rotation
         y = tf.matmul(x - self.loc, matrix)
         first, second = y[:, : self.kept], y[:, self.kept :]
-        shift, log_scale = self._shift_and_scale(first)
+        shift, turn = self._shift_and_turn(first)
+        log_scale = self.bound * turn
         log_det = tf.reduce_sum(log_scale, -1) - tf.reduce_sum(self.log_scale)
         return tf.concat([first, second * tf.exp(log_scale) + shift], -1), log_det
 
     def from_noise(self, y):
         """The inverse of `to_noise`: (B, D) -> (B, D)."""
         first, second = y[:, : self.kept], y[:, self.kept :]
-        shift, log_scale = self._shift_and_scale(first)
-        y = tf.concat([first, (second - shift) * tf.exp(-log_scale)], -1)
+        shift, turn = self._shift_and_turn(first)
+        y = tf.concat([first, (second - shift) * tf.exp(-self.bound * turn)], -1)
         matrix = tf.transpose(self.rotation) * tf.exp(self.log_scale)
         return tf.matmul(y, matrix) + self.loc
 

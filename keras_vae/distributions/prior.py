@@ -53,7 +53,7 @@ class Prior(keras.layers.Layer):
         """(B, noise_dim) standard normal numbers -> (B, latent_dim) draws: how a device samples."""
         raise NotImplementedError(
             f"{type(self).__name__} does not say how it is drawn from normal numbers; give it a "
-            "from_noise(noise), or export without the signature 'generate'."
+            "from_noise(noise), or export without the signatures 'generate' and 'from_noise'."
         )
 
     def fit(self, codes):

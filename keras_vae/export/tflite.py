@@ -47,6 +47,8 @@ def tflite(
     D the number of latents; all tensors are float32 unless said otherwise:
 
         decode(z=(B, D)) -> image
+        from_noise(noise=(B, N) standard normal numbers) -> image: of the draw from the prior that
+            they make, N = `model.prior_family.noise_dim`
         encode(images=(B, H, W, C) in [0, 1]) -> {"z": (B, D)}
         reconstruct(images=(B, H, W, C)) -> image
         interpolate(start=(B, D), end=(B, D), position=(B, 1) in [0, 1]) -> image
@@ -85,7 +87,7 @@ def tflite(
         ValueError: an unknown `quantize`, signature or output, a path without .tflite, a batch
             below 1, missing images, a decoder that LiteRT cannot run, or one that int8 damages by
             more than 3/255 in the mean.
-        NotImplementedError: "generate" of a prior that does not say how it is drawn.
+        NotImplementedError: "generate", "from_noise" of a prior that does not say how it is drawn.
         FileNotFoundError, IsADirectoryError: a path that cannot be written.
     """
     path, signatures = checked(model, path, signatures, output, batch)

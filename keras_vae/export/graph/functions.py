@@ -6,7 +6,7 @@ from keras_vae.choice import unknown
 from keras_vae.export.graph.generator import normal
 from keras_vae.export.graph.rewrite import served
 
-SIGNATURES = ("decode", "encode", "reconstruct", "interpolate", "generate")
+SIGNATURES = ("decode", "from_noise", "encode", "reconstruct", "interpolate", "generate")
 OUTPUTS = ("pixels", "logits", "uint8")
 
 
@@ -27,7 +27,7 @@ def functions(model, signatures=("decode",), output="pixels", batch=1, serve=ser
         ValueError: an unknown name, or a model that cannot do what is asked.
     """
     check_choices(model, signatures, output)
-    decoder = serve(model.decoder)
+    decoder, prior = serve(model.decoder), model.prior_family
     key = "logits" if output == "logits" else "images"
 
     def decode(z):
@@ -43,22 +43,27 @@ def functions(model, signatures=("decode",), output="pixels", batch=1, serve=ser
         return decode(code_of(images))
 
     def interpolate(start, end, position):
-        return decode(model.prior_family.between(start, end, position))
+        return decode(prior.between(start, end, position))
+
+    def from_noise(noise):
+        return decode(prior.from_noise(noise))
 
     def generate(seed):
-        return decode(model.prior_family.from_noise(normal(seed, model.prior_family.noise_dim)))
+        return from_noise(normal(seed, prior.noise_dim))
 
     if {"encode", "reconstruct"} & set(signatures):
         encoder = serve(model.encoder)
     code = (batch, model.latent_dim)
     inputs = {
         "decode": {"z": code},
+        "from_noise": {"noise": (batch, prior.noise_dim)},
         "encode": {"images": (batch, *model.image_shape)},
         "reconstruct": {"images": (batch, *model.image_shape)},
         "interpolate": {"start": code, "end": code, "position": (batch, 1)},
         "generate": {"seed": (batch,)},
     }
-    bodies = {body.__name__: body for body in (decode, encode, reconstruct, interpolate, generate)}
+    bodies = (decode, from_noise, encode, reconstruct, interpolate, generate)
+    bodies = {body.__name__: body for body in bodies}
     return {name: _traced(bodies[name], inputs[name]) for name in SIGNATURES if name in signatures}
 
 
@@ -76,11 +81,12 @@ def check_choices(model, signatures, output):
             raise unknown("signature", name, SIGNATURES)
     if output not in OUTPUTS:
         raise unknown("output", output, OUTPUTS)
-    if "generate" in signatures:
+    drawing = [name for name in ("generate", "from_noise") if name in signatures]
+    if drawing:
         if not model.can_sample:
             raise ValueError(
                 f"The prior of this {type(model).__name__} was not fitted yet: call "
-                "model.fit_prior(images), or leave the signature 'generate' out."
+                f"model.fit_prior(images), or leave the signature {drawing[0]!r} out."
             )
         model.prior_family.from_noise(tf.zeros((1, model.prior_family.noise_dim)))
 
