@@ -4,9 +4,10 @@ The modules, in the order in which a model lives:
 
     data           image data sets by name, batches, binarisation
     networks       plain functional encoders and decoders
+    causal         networks of PixelCNN and PixelRNN, and drawing from them pixel by pixel
     distributions  likelihoods, posteriors, priors: raw parameters -> tfp distributions
     objectives     per-image terms in, loss out
-    models         Autoencoder, VAE and their builders; fit
+    models         Autoencoder, VAE, Autoregressive and their builders; fit
     plot           grids, reconstructions, latent maps
     callbacks      beta warm-up, sample grid
     evaluate       ELBO, importance-sampled nll, active units, mse, psnr
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "callbacks",
+    "causal",
     "data",
     "distributions",
     "evaluate",

@@ -11,16 +11,31 @@ PACKAGE = Path(__file__).parents[1] / "keras_vae"
 # In the order in which they build on each other; a folder is one room.
 LIBRARY = """
     private_api choice collapse atomic quiet progress averaging tables terminal pipeline
-    networks verb data image_folder distributions objectives checkpoints plot models callbacks
+    networks causal verb data image_folder distributions objectives checkpoints plot models callbacks
     evaluate recipe export training zoo pictures web demo picture_verbs cli
 """.split()
 EXPORT = """
     artefact output_file flatbuffer graph runtime int8 proof saved_model tflite best c_array
 """.split()
-MODELS = "checks watch image_model code_model importance autoencoder vae builders".split()
+MODELS = """
+    checks watch image_model code_model importance autoencoder vae autoregressive builders
+""".split()
+DISTRIBUTIONS = """
+    tfd stable prior posterior normals transformed_normal flows mixtures flowed_normal iaf
+    discretized_logistic likelihoods posteriors priors
+""".split()
+CAUSAL = "layers networks drawing".split()
 ZOO = "listing example_data card entry publishing certificates exporting runs".split()
 WEB = "server models site".split()
-FOLDERS = {"": LIBRARY, "export": EXPORT, "models": MODELS, "zoo": ZOO, "web": WEB}
+FOLDERS = {
+    "": LIBRARY,
+    "causal": CAUSAL,
+    "distributions": DISTRIBUTIONS,
+    "export": EXPORT,
+    "models": MODELS,
+    "zoo": ZOO,
+    "web": WEB,
+}
 
 
 def modules(folder):
