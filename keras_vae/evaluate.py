@@ -21,9 +21,11 @@ def report(model, images, importance_samples=100, seed=0, progress=True, *, labe
     Returns:
         dict. Of a model with a code: images, mse (per pixel and channel), psnr_db, active_units
         (latent dimensions whose code varies over the images by more than 0.01), distortion_nats.
-        A VAE also: rate_nats, elbo_nats, nll_nats, importance_samples, and bits_per_dim (of
-        nll_nats; for a density on [0, 1] per 8-bit level, that is plus 8). Of a model whose
-        likelihood is exact: images, nll_nats, bits_per_dim.
+        A VAE also: rate_nats, elbo_nats, nll_nats, importance_samples, bits_per_dim (of nll_nats;
+        for a density on [0, 1] per 8-bit level, that is plus 8), and, of 10 images a latent or
+        more, marginal_kl_nats with its marginal_kl_error_nats: what a better prior would save of
+        the rate, see `models.marginal.marginal_kl`. Of a model whose likelihood is exact: images,
+        nll_nats, bits_per_dim.
 
     Raises:
         ValueError: images that the model cannot explain, a K below 1, or missing labels.

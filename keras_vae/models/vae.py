@@ -9,7 +9,9 @@ from keras_vae.distributions import posteriors, priors
 from keras_vae.models import checks, watch
 from keras_vae.models.code_model import CodeModel
 from keras_vae.models.importance import importance_terms
+from keras_vae.models.marginal import marginal_kl
 
+MARGINAL = ("marginal_kl_nats", "marginal_kl_error_nats")
 IMAGES_PER_STEP = 250  # whose posterior is computed at a time
 
 
@@ -78,6 +80,7 @@ class VAE(CodeModel):
         """As `CodeModel.numbers`, and the ELBO, its parts, and the importance-sampled bound."""
         terms = importance_terms(self, images, importance_samples, seed, progress)
         distortion, rate, nll = (float(np.mean(terms[k])) for k in ("distortion", "rate", "nll"))
+        apart = marginal_kl(self, images, seed)
         return {
             "distortion_nats": distortion,
             "rate_nats": rate,
@@ -85,6 +88,7 @@ class VAE(CodeModel):
             "nll_nats": nll,
             "importance_samples": importance_samples,
             "bits_per_dim": self.bits_per_dim(nll),
+            **({} if apart is None else dict(zip(MARGINAL, apart))),
             **super().numbers(images),
         }
 
