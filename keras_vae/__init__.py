@@ -78,5 +78,11 @@ def __dir__():
     return sorted([*globals(), *__all__])
 
 
-if Path(sys.argv[0]).stem != "keras-vae":  # the command imports TensorFlow later, and quietly
+def _is_the_command():
+    """Whether this process is `keras-vae` or `python -m keras_vae.cli`."""
+    module = sys.argv[0] == "-m" and "keras_vae.cli" in sys.orig_argv
+    return module or Path(sys.argv[0]).stem == "keras-vae"
+
+
+if not _is_the_command():  # which imports TensorFlow later, and quietly
     importlib.import_module("keras_vae.models")

@@ -1,5 +1,7 @@
 """Warm-up of beta over time, and pictures that TensorBoard can read."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -19,16 +21,17 @@ class Watch(keras.callbacks.Callback):
         self.weights.append(float(self.model.objective.warmup))
 
 
+@functools.cache
 def vae():
+    """One model, whose steps change nothing."""
     model = models.dense_vae((8, 8, 1), latent_dim=3, hidden_units=(8,))
     model.compile(optimizer=keras.optimizers.SGD(0.0))
     return model
 
 
-def watched(warmup, images, model=None, **options):
+def watched(warmup, images, **options):
     """The factor on beta at each of the four steps of each epoch."""
-    watch = Watch()
-    model = model or vae()
+    watch, model = Watch(), vae()
     model.fit(images, batch_size=16, verbose=0, callbacks=[warmup, watch], **options)
     assert float(model.objective.warmup) == 1.0
     return watch.weights

@@ -56,7 +56,7 @@ def test_fit_warns_once_of_a_code_without_use_and_names_the_remedy(binary):
 def test_fit_does_not_warn_where_the_code_is_used(binary, grey):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        history = vae(objective="iwae").fit(binary, epochs=80, batch_size=16, verbose=0).history
+        history = vae(objective="iwae").fit(binary, epochs=40, batch_size=16, verbose=0).history
         assert history["rate"][-1] > 1
         autoencoder = models.dense_ae((8, 8, 1), latent_dim=3, hidden_units=(8,))
         autoencoder.compile()

@@ -1,9 +1,7 @@
 """Data sets by name: splits, batches, binarisation, and what is said when one is missing."""
 
 import logging
-import os
 import socket
-import subprocess
 import sys
 
 import numpy as np
@@ -159,22 +157,30 @@ def test_unknown_binarisation_is_refused(digits, function):
 # ---- tensorflow_datasets ----------------------------------------------------------------------
 
 
-def test_parts_of_tfds_that_do_not_go_together_are_named(tmp_path):
+@pytest.fixture
+def tfds_not_imported():
+    """tensorflow_datasets is imported anew, and is as it was after the test."""
+
+    def taken_out():
+        parts = ("tensorflow_datasets", "tensorflow_metadata")
+        return {n: sys.modules.pop(n) for n in list(sys.modules) if n.split(".")[0] in parts}
+
+    before = taken_out()
+    yield
+    taken_out()
+    sys.modules.update(before)
+
+
+def test_parts_of_tfds_that_do_not_go_together_are_named(tmp_path, monkeypatch, tfds_not_imported):
     """As the newest tensorflow-metadata beside TensorFlow 2.18: seen where data is read."""
     (tmp_path / "tensorflow_metadata").mkdir()
     shadow = tmp_path / "tensorflow_metadata" / "__init__.py"
     shadow.write_text("raise RuntimeError('gencode 6.31.1 runtime 5.29.6')")
-    paths = os.pathsep.join([str(tmp_path), *sys.path])
-    done = subprocess.run(
-        [sys.executable, "-c", "from keras_vae import data; data.load('mnist')"],
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1
-    assert "ImportError: tensorflow_datasets cannot be imported" in done.stderr
-    assert "runtime 5.29.6). " in done.stderr
-    assert 'pip install "tensorflow-metadata<1.18"' in done.stderr
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ImportError, match=r"^tensorflow_datasets cannot be imported") as told:
+        data.load("mnist")
+    assert "runtime 5.29.6). " in str(told.value)
+    assert 'pip install "tensorflow-metadata<1.18"' in str(told.value)
 
 
 @pytest.mark.parametrize(

@@ -93,9 +93,10 @@ def test_renewed_is_the_same_but_for_what_is_derived(entry_copy):
 class TestPictures:
     """Own pictures: told by a path as the entry sees it, without the rest of the machine."""
 
-    @pytest.fixture
-    def published(self, digits, tmp_path):
-        pictures = tmp_path / "photos" / "holiday"
+    @pytest.fixture(scope="class")
+    def published(self, digits, tmp_path_factory):
+        root = tmp_path_factory.mktemp("machine")
+        pictures = root / "photos" / "holiday"
         pictures.mkdir(parents=True)
         for number in range(12):
             plot.save(digits.train.images[number], pictures / f"{number}.png")
@@ -110,14 +111,14 @@ class TestPictures:
             ),
             verbose=0,
         )
-        return zoo.publish(run, tmp_path / "runs" / "mine"), pictures
+        return zoo.publish(run, root / "runs" / "mine"), pictures
 
-    def test_the_card_and_the_metadata_name_the_folder_alone(self, published, tmp_path):
-        folder, _ = published
+    def test_the_card_and_the_metadata_name_the_folder_alone(self, published):
+        folder, pictures = published
         assert zoo.info(folder)["data"]["name"] == "holiday"
         assert zoo.info(folder)["data"]["folder"] == os.path.join("..", "..", "photos", "holiday")
         for file in ("README.md", "metadata.json"):
-            assert str(tmp_path) not in (folder / file).read_text()
+            assert str(pictures.parents[1]) not in (folder / file).read_text()
 
     @pytest.mark.filterwarnings("ignore:Resized")
     def test_the_pictures_are_found_from_the_entry(self, published, monkeypatch):

@@ -15,6 +15,8 @@ from keras_vae.export.int8.aware import RoundedDecoder
 from keras_vae.export.int8.fake_quant import FakeQuant, calibrate, marked, round_kernel
 from keras_vae.export.runtime.interpreter import run
 
+LOGISTIC = "discretized_logistic"  # whose divergence has no closed form
+
 
 def steps_of(mark):
     return (mark.high - mark.low) / fake_quant.LEVELS
@@ -135,7 +137,13 @@ class TestRanges:
         assert self.calibrated(model, "min_max")[-1].low < -55
         assert -30 < low < -8
 
-    @pytest.mark.parametrize("likelihood", sorted(likelihoods.FAMILIES))
+    @pytest.mark.parametrize(
+        "likelihood",
+        [
+            pytest.param(name, marks=[] if name in ("bernoulli", LOGISTIC) else pytest.mark.shelf)
+            for name in sorted(likelihoods.FAMILIES)
+        ],
+    )
     def test_of_every_likelihood(self, likelihood):
         """Also of those whose divergence has no closed form."""
         model = small("dense_vae", likelihood=likelihood)
@@ -186,8 +194,8 @@ class TestRanges:
     ("builder", "options", "limit"),
     [
         ("dense_vae", {"activation": "gated"}, 2),
-        ("dense_ae", {}, 2),
-        ("conv_vae", {"head_filters": 4}, 2),
+        pytest.param("dense_ae", {}, 2, marks=pytest.mark.shelf),
+        pytest.param("conv_vae", {"head_filters": 4}, 2, marks=pytest.mark.shelf),
         ("conv_vae", {"residual_blocks": 1, "activation": "elu"}, 3),  # a float32 end adds them up
     ],
 )

@@ -60,7 +60,12 @@ def test_the_smaller_model_is_a_model_of_its_own(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("builder", "quantize"), [("conv_vae", None), ("dense_vae", "weights"), ("dense_vae", "int8")]
+    ("builder", "quantize"),
+    [
+        ("conv_vae", None),
+        pytest.param("dense_vae", "weights", marks=pytest.mark.shelf),
+        ("dense_vae", "int8"),
+    ],
 )
 def test_it_leaves_as_any_model(builder, quantize, tmp_path):
     model = export.pruned(half_dead(builder), pictures(64), 0.01).model

@@ -29,7 +29,16 @@ def layer(channels=20, inputs=30, seed=0):
     return kernel, factors @ factors.T + 0.1 * np.eye(inputs)
 
 
-@pytest.fixture(scope="module", params=sorted(models.BUILDERS))
+QUICK = ("conv_vae", "dense_ae")  # the other builders with the shelf
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[] if name in QUICK else pytest.mark.shelf)
+        for name in sorted(models.BUILDERS)
+    ],
+)
 def files(request):
     """(model, simulated float32 file, Rounded by buffer, packed file) of every layer."""
     with pytest.MonkeyPatch.context() as patch:

@@ -1,5 +1,6 @@
 """`import keras_vae` is cheap, and says plainly when it cannot work."""
 
+import json
 import os
 import subprocess
 import sys
@@ -20,26 +21,36 @@ def run(code, **environment):
     )
 
 
-def test_import_loads_nothing_heavy_beyond_what_keras_loads():
-    # Keras itself may import matplotlib and sklearn; what counts is what keras_vae adds.
-    heavy = (
-        "tensorflow_probability",
-        "tensorflow_datasets",
-        "matplotlib",
-        "sklearn",
-        "ai_edge_litert",
-    )
+@pytest.fixture(scope="module")
+def modules():
+    """Names of modules: of Keras alone, after the import, and after an entry was loaded."""
     done = run(
-        "import sys, keras, tensorflow\n"
-        "before = set(sys.modules)\n"
+        "import json, sys, keras, tensorflow\n"
+        "seen = [sorted(sys.modules)]\n"
         "import keras_vae\n"
         "from keras_vae import data, models, networks, objectives\n"
-        "added = set(sys.modules) - before\n"
-        f"print('added', sorted(added & set({heavy})))\n"
-        "assert not {'tensorflow_probability', 'tensorflow_datasets'} & set(sys.modules)"
+        "seen.append(sorted(sys.modules))\n"
+        "keras_vae.zoo.load('dense_vae_digits')\n"
+        "seen.append(sorted(sys.modules))\n"
+        "print(json.dumps(seen))"
     )
     assert done.returncode == 0, done.stderr
-    assert "added []" in done.stdout
+    return [set(names) for names in json.loads(done.stdout.splitlines()[-1])]
+
+
+def test_import_loads_nothing_heavy_beyond_what_keras_loads(modules):
+    # Keras itself may import matplotlib and sklearn; what counts is what keras_vae adds.
+    keras_alone, imported, _ = modules
+    assert "keras_vae.objectives" in imported
+    assert not imported & {"tensorflow_probability", "tensorflow_datasets"}
+    assert not (imported - keras_alone) & {"matplotlib", "sklearn", "ai_edge_litert"}
+
+
+def test_reading_an_entry_needs_no_exporter(modules):
+    *_, loaded = modules
+    heavy = ("keras_vae.export", "keras_vae.web", "litert_quantizer", "ai_edge_litert")
+    assert "keras_vae.zoo.entry" in loaded
+    assert not [name for name in loaded if name.startswith(heavy)]
 
 
 @pytest.mark.parametrize(
@@ -59,6 +70,17 @@ def test_verbs_that_only_tell_import_no_framework(words):
     assert "'keras_vae.cli'" in imported
     for heavy in ("tensorflow", "keras", "numpy", "sklearn", "matplotlib", "PIL", "h5py"):
         assert f"'{heavy}'" not in imported
+
+
+def test_the_command_as_a_module_imports_no_framework_either():
+    command = [sys.executable, "-X", "importtime", "-m", "keras_vae.cli", "list"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "conv_vae_mnist" in done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "typer" in imported
+    assert not imported & {"tensorflow", "keras", "numpy"}
 
 
 def test_help_of_a_verb_imports_no_framework():

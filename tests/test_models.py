@@ -34,11 +34,17 @@ def without_noise(vae):
 # ---- trackers ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 50, 64])
-def test_trackers_are_nats_per_image_for_every_batch_size(binary, batch_size):
+@pytest.fixture(scope="module")
+def vae_without_noise():
+    """Compiled once, for what evaluates it as it is."""
     vae = without_noise(dense_vae())
     vae.compile()
-    images = binary[:50]
+    return vae
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 50, 64])
+def test_trackers_are_nats_per_image_for_every_batch_size(vae_without_noise, binary, batch_size):
+    vae, images = vae_without_noise, binary[:50]
     numbers = vae.evaluate(images, batch_size=batch_size, verbose=0, return_dict=True)
     codes = vae.encode(images)
     p = vae.decode(codes).astype("float64")
@@ -50,10 +56,17 @@ def test_trackers_are_nats_per_image_for_every_batch_size(binary, batch_size):
     assert numbers["elbo"] == pytest.approx(-numbers["loss"], rel=1e-5)
 
 
-@pytest.mark.parametrize("batch_size", [7, 64])
-def test_autoencoder_trackers(grey, batch_size):
+@pytest.fixture(scope="module")
+def normal_ae():
+    """Compiled once, for what evaluates it as it is."""
     ae = dense_ae(likelihood=likelihoods.Normal(scale=0.2))
     ae.compile()
+    return ae
+
+
+@pytest.mark.parametrize("batch_size", [7, 64])
+def test_autoencoder_trackers(normal_ae, grey, batch_size):
+    ae = normal_ae
     numbers = ae.evaluate(grey, batch_size=batch_size, verbose=0, return_dict=True)
     error = np.square(ae.reconstruct(grey).astype("float64") - grey)
     nats = (error / (2 * 0.2**2) + np.log(0.2 * np.sqrt(2 * np.pi))).sum(axis=(1, 2, 3)).mean()
@@ -112,9 +125,8 @@ def test_sample_weight_scales_each_image(grey):
     assert history["val_loss"][0] == pytest.approx(whole / 2, rel=1e-4)
 
 
-def test_noisy_input_is_judged_by_the_clean_target(grey):
-    ae = dense_ae(likelihood=likelihoods.Normal(scale=0.2))
-    ae.compile()
+def test_noisy_input_is_judged_by_the_clean_target(normal_ae, grey):
+    ae = normal_ae
     noise = np.clip(grey + 0.3 * np.random.randn(*grey.shape), 0, 1).astype("float32")
     mse = ae.evaluate(noise, grey, verbose=0, return_dict=True)["mse"]
     assert mse == pytest.approx(np.mean((ae.reconstruct(noise) - grey) ** 2), rel=1e-4)
@@ -330,8 +342,23 @@ def test_three_distributions(binary):
     assert model.posterior(binary[..., 0]).batch_shape == (64,)
 
 
-@pytest.mark.parametrize("likelihood", sorted(likelihoods.FAMILIES))
-@pytest.mark.parametrize("make", [dense_ae, dense_vae])
+# Each likelihood once by default, in one kind of model or the other.
+QUICK = {
+    (dense_vae, "bernoulli"),
+    (dense_vae, "continuous_bernoulli"),
+    (dense_vae, "discretized_logistic"),
+    (dense_ae, "normal"),
+}
+
+
+@pytest.mark.parametrize(
+    ("make", "likelihood"),
+    [
+        pytest.param(make, name, marks=[] if (make, name) in QUICK else pytest.mark.shelf)
+        for make in (dense_ae, dense_vae)
+        for name in sorted(likelihoods.FAMILIES)
+    ],
+)
 def test_every_likelihood_trains(make, likelihood, grey, binary, tmp_path):
     model = make(likelihood=likelihood, image_shape=(8, 8, 1))
     model.compile(optimizer=keras.optimizers.Adam(3e-3))

@@ -39,12 +39,19 @@ def test_small_models_are_all_the_builders():
 QUICK = ("conv_vae", "dense_ae")
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(name, marks=[] if name in QUICK else pytest.mark.shelf)
+def every_builder(*quick):
+    """Parameters: all builders, those beside `quick` marked `shelf`."""
+    return [
+        pytest.param(name, marks=[] if name in quick else pytest.mark.shelf)
         for name in sorted(SMALL)
     ]
-)
+
+
+# For what Keras does by itself, whatever the networks are.
+one_builder = pytest.mark.parametrize("builder", every_builder("dense_ae"))
+
+
+@pytest.fixture(params=every_builder(*QUICK))
 def builder(request):
     return request.param
 
@@ -141,13 +148,14 @@ FORMS = {
     "validation triple",
     "validation PyDataset",
 }
+FITTED = "dense_vae"  # takes every kind by default; the other builders with the shelf
 
 
 CASES = [
-    (builder, kind)
+    pytest.param(builder, kind, marks=[] if builder == FITTED else pytest.mark.shelf)
     for builder in sorted(SMALL)
     for kind in INPUTS
-    if kind not in FORMS or builder in ("dense_ae", "conv_vae")
+    if kind not in FORMS or builder in (FITTED, "conv_vae")
 ]
 
 
@@ -162,6 +170,7 @@ def test_fit_takes(model, kind, binary):
     assert np.isfinite([values[0] for values in history.values()]).all()
 
 
+@one_builder
 def test_generator_trains(model, binary):
     def batches():
         while True:
@@ -270,12 +279,22 @@ def test_keras_export_serves_reconstructions(builder, binary, tmp_path):
         np.testing.assert_allclose(rebuilt, model.reconstruct(binary[:count]), atol=1e-5)
 
 
+COMPILED = {  # options of compile -> the builder that is tried by default
+    "jit_compile": ({"jit_compile": True, "steps_per_execution": 1}, "dense_ae"),
+    "steps_per_execution": ({"steps_per_execution": 4}, "conv_vae"),
+}
+
+
 @pytest.mark.parametrize(
-    "options",
-    [{"jit_compile": True, "steps_per_execution": 1}, {"steps_per_execution": 4}],
-    ids=str,
+    ("name", "builder"),
+    [
+        pytest.param(name, builder, marks=[] if builder == quick else pytest.mark.shelf)
+        for name, (_, quick) in COMPILED.items()
+        for builder in sorted(SMALL)
+    ],
 )
-def test_compile_options(builder, options, binary):
+def test_compile_options(builder, name, binary):
+    options, _ = COMPILED[name]
     model = make(builder, optimizer=plain(), **options)
     history = model.fit(binary, batch_size=8, epochs=2, validation_data=binary, verbose=0).history
     assert set(history) == {f"{v}{n}" for v in ("", "val_") for n in model.tracked}
@@ -283,7 +302,17 @@ def test_compile_options(builder, options, binary):
     assert model.optimizer.iterations == 16
 
 
-@pytest.mark.parametrize("name", ["mixed_bfloat16", "mixed_float16"])
+HALVES = {"mixed_bfloat16": "conv_vae", "mixed_float16": "dense_ae"}  # policy -> builder
+
+
+@pytest.mark.parametrize(
+    ("name", "builder"),
+    [
+        pytest.param(name, builder, marks=[] if builder == quick else pytest.mark.shelf)
+        for name, quick in HALVES.items()
+        for builder in sorted(SMALL)
+    ],
+)
 def test_mixed_precision(builder, name, binary, set_policy):
     set_policy(name)
     model = make(builder, optimizer=plain())
@@ -302,6 +331,7 @@ def test_mixed_precision(builder, name, binary, set_policy):
 # ---- callbacks of Keras -----------------------------------------------------------------------
 
 
+@one_builder
 def test_keras_callbacks_work(builder, binary, tmp_path):
     model = make(builder, optimizer=plain())
     best = tmp_path / "best.keras"
@@ -321,7 +351,7 @@ def test_keras_callbacks_work(builder, binary, tmp_path):
     assert "val_distortion" in (tmp_path / "log.csv").read_text().splitlines()[0]
 
 
-@pytest.mark.parametrize("builder", ["dense_ae", "conv_vae"])
+@one_builder
 def test_tensorboard_writes(builder, binary, tmp_path):
     model = make(builder, optimizer=plain())
     board = keras.callbacks.TensorBoard(tmp_path, histogram_freq=1)
@@ -330,6 +360,7 @@ def test_tensorboard_writes(builder, binary, tmp_path):
         assert list((tmp_path / part).glob("events*"))
 
 
+@one_builder
 def test_interrupted_training_resumes(builder, binary, tmp_path):
     class Crash(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):

@@ -72,15 +72,12 @@ def test_a_kind_takes_few_lines(name):
 
 
 @each
-def test_it_learns(kind, binary_test, digits):
-    fresh = models.build(kind.recipe.builder, image_shape=(8, 8, 1))
-    labels = digits.test.labels if fresh.takes_labels else None
-    before = evaluate.report(fresh, binary_test, 5, progress=False, labels=labels)
-    after = kind.numbers
-    key = "elbo_nats" if "elbo_nats" in after else "nll_nats"
-    gained = (after[key] - before[key]) * (1 if key == "elbo_nats" else -1)
-    assert gained > 5
-    assert after["images"] == len(binary_test)
+def test_it_learns(kind, binary_test):
+    """Better than a fair coin for each pixel, which is what an untrained one is at best."""
+    numbers = kind.numbers
+    nats = -numbers["elbo_nats"] if "elbo_nats" in numbers else numbers["nll_nats"]
+    assert nats < 64 * np.log(2) - 5
+    assert numbers["images"] == len(binary_test)
 
 
 @each

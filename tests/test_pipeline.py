@@ -67,7 +67,13 @@ CASES = {  # keyword arguments of fit, from 50 images
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+CONTAINED = ("weights", "a split")  # in "a split with weights"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(name, marks=[pytest.mark.shelf] * (name in CONTAINED)) for name in CASES],
+)
 def test_fit_gives_the_numbers_of_keras(case, grey):
     """In the same order: losses, weights, validation, and what callbacks are told."""
     arguments = {"epochs": 3, "shuffle": False, "verbose": 0, **CASES[case](grey[:50])}

@@ -1,5 +1,6 @@
 """One line that is rewritten in a terminal; short lines, and no control characters, elsewhere."""
 
+import functools
 import io
 import re
 from contextlib import redirect_stdout
@@ -46,9 +47,16 @@ def lines_of(stream):
     return stream.screen() if isinstance(stream, Terminal) else stream.getvalue().splitlines()
 
 
-def fit(stream, builder, epochs, lines=None, callbacks=()):
+@functools.cache
+def compiled(builder):
+    """One model of each builder: what is told of its training does not depend on its weights."""
     model = models.build(builder, image_shape=(8, 8, 1), latent_dim=2, hidden_units=(8,))
     model.compile("adam")
+    return model
+
+
+def fit(stream, builder, epochs, lines=None, callbacks=()):
+    model = compiled(builder)
     images = np.random.default_rng(0).integers(0, 2, (40, 8, 8, 1)).astype("float32")
     with redirect_stdout(stream), progress.training(lines=lines) as (verbose, shown):
         options = {"validation_data": images, "callbacks": [*shown, *callbacks]}
@@ -126,7 +134,16 @@ def test_a_step_of_a_bar_has_a_name(stream, live, monkeypatch):
     assert lines_of(stream) == ["file: 2 of 2 in 0:00"]
 
 
-@pytest.mark.parametrize("verbose", ["auto", 0])
+@pytest.mark.parametrize(
+    ("verbose", "live"),
+    [
+        pytest.param("auto", True, id="auto in a terminal"),
+        pytest.param("auto", False, id="auto in a pipe"),
+        pytest.param(0, True, id="0 in a terminal"),
+        pytest.param(0, False, id="0 in a pipe", marks=pytest.mark.shelf),
+    ],
+    indirect=["live"],
+)
 def test_a_recipe_tells_its_training(verbose, stream, live):
     arguments = {"latent_dim": 2, "hidden_units": (8,)}
     made = recipe.Recipe(

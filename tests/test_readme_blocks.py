@@ -13,6 +13,11 @@ from keras_vae import data, zoo
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 # What installs, trains for a minute or serves for ever: tested in files of their own.
 ELSEWHERE = ("demo", "web")
+SHORTER = {"train": ["--epochs", "1"], "evaluate": ["--count", "30"]}
+
+whole_or_short = pytest.mark.parametrize(
+    "whole", [False, pytest.param(True, marks=pytest.mark.shelf)], ids=["short", "whole"]
+)
 
 
 def blocks(language):
@@ -58,7 +63,8 @@ def test_the_judge_knows_digits_from_noise(judge, digits):
             are_digits(images, judge, digits)
 
 
-def test_the_python_flow_learns_digits(tmp_path, monkeypatch, capsys, judge, digits):
+@whole_or_short
+def test_the_python_flow_learns_digits(whole, tmp_path, monkeypatch, capsys, judge, digits):
     (flow,) = [code for code in blocks("python") if "model.fit" in code]
     on_digits = (
         flow.replace('load("mnist")', 'load("digits")')
@@ -66,14 +72,18 @@ def test_the_python_flow_learns_digits(tmp_path, monkeypatch, capsys, judge, dig
         .replace("importance_samples=100", "importance_samples=2, progress=False")
     )
     assert on_digits.count("digits") == 2  # the call, and the comment that was there before
+    if not whole:
+        assert "epochs=20" in on_digits
+        on_digits = on_digits.replace("epochs=20", "epochs=1")
     monkeypatch.chdir(tmp_path)
     names = {}
     exec(compile(on_digits, "README.md", "exec"), names)
     assert "nll_nats" in capsys.readouterr().out
     assert (tmp_path / "decoder.tflite").is_file()
     assert names["images"].shape == (16, 8, 8, 1)
-    assert len(judge(names["images"])[0]) >= 4
-    are_digits(names["model"].sample(64, seed=1), judge, digits)
+    if whole:
+        assert len(judge(names["images"])[0]) >= 4
+        are_digits(names["model"].sample(64, seed=1), judge, digits)
 
 
 def commands(block):
@@ -104,22 +114,19 @@ def folder(tmp_path, monkeypatch, digits):
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    "length", [["--epochs", "1"], pytest.param([], marks=pytest.mark.shelf)], ids=["one", "whole"]
-)
-def test_every_command_runs_on_digits(length, folder, judge, digits):
+@whole_or_short
+def test_every_command_runs_on_digits(whole, folder, judge, digits):
     verbs = []
     for block in blocks("sh"):
         for words in commands(block):
             words = [word.replace("mnist", "digits") for word in words]
-            shorter = length if words[0] == "train" else []
-            run([*words, *shorter])
+            run([*words, *([] if whole else SHORTER.get(words[0], []))])
             if "--output" in words:
                 assert (folder / words[words.index("--output") + 1]).exists(), words
             verbs.append(words[0])
     assert len(verbs) >= 10
     assert {"generate", "train", "evaluate", "export", "info", "list"} <= set(verbs)
-    if not length:
+    if whole:
         are_digits(zoo.load("runs/dense_vae_digits").sample(64, seed=1), judge, digits)
         mine = zoo.load("runs/mine").sample(64, seed=1)  # of 100 pictures, 32x32
         assert mine.std(axis=0).mean() > 0.1

@@ -1,8 +1,6 @@
 """The rooms of the library: each uses only those above it, and no import runs back up."""
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -68,14 +66,3 @@ def test_no_import_runs_back_up(folder):
                 upward.append(f"{room} imports {name}")
     assert not upward
     assert found == set(order), "a room of which the order says nothing"
-
-
-def test_reading_an_entry_needs_no_exporter():
-    program = (
-        "import sys; from keras_vae import zoo; zoo.load('dense_vae_digits');"
-        "print([name for name in sys.modules if name.startswith(tuple(sys.argv[1:]))])"
-    )
-    heavy = ("keras_vae.export", "keras_vae.web", "litert_quantizer", "ai_edge_litert")
-    words = [sys.executable, "-c", program, *heavy]
-    said = subprocess.run(words, capture_output=True, text=True)
-    assert said.stdout.strip() == "[]", said.stderr

@@ -86,13 +86,6 @@ class TestLocate:
 
 
 class TestLoad:
-    def test_a_loaded_model_works_at_once(self, tiny_entry, binary):
-        model = zoo.load(tiny_entry)
-        assert np.isfinite(model.evaluate(binary, verbose=0, return_dict=True)["elbo"])
-        assert model.predict(binary[:4], verbose=0).shape == (4, 8, 8, 1)
-        assert model.sample(2, seed=7).shape == (2, 8, 8, 1)
-        assert np.isfinite(model.fit(binary, verbose=0).history["loss"]).all()
-
     def test_info_is_the_metadata(self, shelf):
         told = json.loads((shelf / "dense_vae_tiny" / "metadata.json").read_text())
         assert keras_vae.zoo.info("dense_vae_tiny") == told
