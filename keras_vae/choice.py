@@ -38,7 +38,6 @@ def build(family, latent_dim):
     """
     if family.latent_dim is None:
         family.build_for(latent_dim)
-        family.latent_dim = int(latent_dim)
     elif family.latent_dim != latent_dim:
         kind = type(family).__name__
         raise ValueError(

@@ -12,7 +12,15 @@ import keras
 
 WIDTH = 8  # characters of a bar: a line is to fit into 80
 INTERVAL = 0.1  # seconds between two looks of a line
-SHOWN = ("elbo", "val_elbo", "mse", "val_mse", "rate")  # of a fit, the most telling first
+SHOWN = (
+    "elbo",
+    "val_elbo",
+    "nll",
+    "val_nll",
+    "mse",
+    "val_mse",
+    "rate",
+)  # of a fit, the most telling first
 
 
 def is_live():

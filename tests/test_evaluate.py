@@ -185,6 +185,7 @@ def test_report_of_a_vae(binary):
     model = small_vae()
     numbers = evaluate.report(model, binary, importance_samples=10, progress=False)
     extra = {"rate_nats", "elbo_nats", "nll_nats", "importance_samples", "bits_per_dim"}
+    extra |= {"marginal_kl_nats", "marginal_kl_error_nats"}
     assert set(numbers) == COMMON | extra
     assert numbers["images"] == 64
     assert numbers["importance_samples"] == 10

@@ -59,6 +59,7 @@ def called(path, signature, batch, model, images):
         },
         "encode": {"images": images[:batch]},
         "reconstruct": {"images": images[:batch]},
+        "from_noise": {"noise": z},  # a standard normal's draws are its noise
         "generate": {"seed": np.arange(batch, dtype="int32")},
     }
     (found,) = open_file(path.read_bytes(), "interpreter")(signature, **inputs[signature]).values()

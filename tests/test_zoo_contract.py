@@ -109,7 +109,10 @@ def test_recipe_and_config_say_the_same_with_every_default(name):
     config = entry.read_config(zoo.shelf() / name)
     assert config["builder"] == written.builder
     arguments = {"image_shape": tuple(told["data"]["image_shape"]), **written.arguments}
-    assert config["arguments"] == models.bind(written.builder, arguments)
+    bound = models.bind(written.builder, arguments)
+    # What is younger than the entry has a default that leaves it as it was.
+    assert models.bind(written.builder, config["arguments"]) == bound
+    assert set(written.arguments) < set(config["arguments"])
     assert told["data"]["binarize"] == written.binarize
     for field in ("epochs", "batch_size", "seed"):
         assert told["training"][field] == getattr(written, field), field

@@ -91,7 +91,7 @@ class InverseAutoregressive(Posterior):
         self.steps, self.units = steps, units
 
     def build_for(self, latent_dim):
-        super().build_for(latent_dim)
+        self.latent_dim = int(latent_dim)
         self.flow = [Step(latent_dim, self.units, name=f"step_{k}") for k in range(self.steps)]
 
     def distribution(self, parameters):

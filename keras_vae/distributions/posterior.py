@@ -8,7 +8,7 @@ class Posterior(keras.layers.Layer):
 
     Attributes:
         parameters_per_latent: raw numbers that the encoder gives for each latent dimension.
-        latent_dim: size of the codes, or None until there is a model.
+        latent_dim: size of the codes; None where any will do, or until there is a model.
     """
 
     parameters_per_latent = 1
@@ -19,8 +19,7 @@ class Posterior(keras.layers.Layer):
         self.built = True
 
     def build_for(self, latent_dim):
-        """Fixes the size of the code; a posterior with weights makes them here. Called once."""
-        self.latent_dim = int(latent_dim)
+        """A posterior with weights makes them here, and says its latent_dim. Called once."""
 
     def build_like(self, other):
         """Builds it for what another posterior was built for."""

@@ -50,6 +50,7 @@ def build(prior, latent_dim, posterior=None, image_shape=None):
     """
     prior.look_at(posterior, image_shape)
     choice.build(prior, latent_dim)
+    prior.latent_dim = int(latent_dim)
 
 
 def rate(posterior, prior, sampled):

@@ -12,6 +12,16 @@ from keras_vae.zoo.listing import info, locate, shelf
 PICTURE_EPOCHS = 100  # or as many as give PICTURE_STEPS
 PICTURE_STEPS = 2000  # fewer leave the code without use, however few the pictures are
 PICTURE_WARMUP = 0.2  # of the epochs
+_CODE = {"likelihood": "normal", "latent_dim": 32}
+_PIXELS = {"likelihood": "discretized_logistic"}  # 8-bit levels, whose probabilities are exact
+PICTURE_ARGUMENTS = {
+    "dense_ae": _CODE,
+    "dense_vae": _CODE,
+    "conv_ae": {**_CODE, "filters": (32, 64, 128)},
+    "conv_vae": {**_CODE, "filters": (32, 64, 128)},
+    "pixel_cnn": _PIXELS,
+    "pixel_rnn": _PIXELS,
+}
 
 
 def recipe_for(
@@ -35,7 +45,7 @@ def recipe_for(
         name: of the entry that is written.
         image_size: pictures are resized to (image_size, image_size).
         latent_dim: size of the code, instead of the recipe's.
-        likelihood: of a builder on pictures; "normal" by default.
+        likelihood: of a builder on pictures, instead of that in PICTURE_ARGUMENTS.
         epochs, batch_size, learning_rate: instead of the recipe's.
         beta: weight of the rate in a VAE's ELBO, instead of the recipe's.
 
@@ -88,9 +98,9 @@ def _with_beta(chosen, beta):
 
 
 def _of_pictures(builder, images, name, image_size, latent_dim, likelihood, changes):
-    arguments = {"likelihood": likelihood or "normal", "latent_dim": latent_dim or 32}
-    if builder.startswith("conv"):
-        arguments["filters"] = (32, 64, 128)
+    arguments = dict(PICTURE_ARGUMENTS[builder])
+    given = {"latent_dim": latent_dim, "likelihood": likelihood}
+    arguments |= {name: value for name, value in given.items() if value is not None}
     if image_size is not None:
         channels = image_folder.load(images).image_shape[2]
         arguments["image_shape"] = (image_size, image_size, channels)
