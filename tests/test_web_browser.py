@@ -6,6 +6,7 @@ page offers, and test_web_browser_layout.py looks at it.
 """
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -25,6 +26,7 @@ from web_page import (
 )
 
 from keras_vae import data, models, recipe, training, zoo
+from keras_vae.export.tflite import QUANTIZE
 from keras_vae.web.site import DECODERS_LIMIT, web
 from keras_vae.zoo import entry, example_data
 
@@ -135,17 +137,58 @@ def webgpu(browser):
     chromium.close()
 
 
-def test_webgpu_runs_a_model_whose_pixels_are_right(webgpu, new_page):
-    name = "dense_vae_digits"
-    page = new_page(webgpu)
-    page.goto(f"/#{name}")
-    expect_ready(page)
+def expect_webgpu(page):
+    """Skips without an adapter, or fails where REQUIRE_BROWSER is set."""
     if not page.evaluate("navigator.gpu?.requestAdapter().then(Boolean)"):
-        pytest.skip("this Chromium has no WebGPU adapter")
-    expect(page.locator("#accelerator")).to_have_text("WebGPU")
-    z, pixels = zoo.golden(name)
-    error = np.abs(decode(page, z[:1]).reshape(pixels[0].shape) - pixels[0])
-    assert error.mean() < MEAN_ERROR
+        stop = pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip
+        stop("this Chromium has no WebGPU adapter")
+
+
+def test_where_there_is_webgpu_the_usual_files_run_on_wasm_without_an_error(webgpu, new_page, site):
+    page = new_page(webgpu)
+    page.goto("/")
+    expect_ready(page)
+    expect_webgpu(page)
+    for model in site.models:
+        choose(page, model["name"])
+        assert page.locator("#accelerator").inner_text() == "wasm"
+
+
+RUNS_WHOLE = """async (path) => {
+  const { loadAndCompile } = await import("@litertjs/core");
+  const { bytesOf } = await import("./runtime.js");
+  const compiled = await loadAndCompile(await bytesOf(path), { accelerator: "webgpu" });
+  const whole = compiled.isFullyAccelerated;
+  compiled.delete();
+  return whole;
+}"""
+
+
+@pytest.mark.parametrize("quantize", QUANTIZE)
+def test_webgpu_runs_the_formats_of_which_the_listing_says_so(
+    quantize, webgpu, new_page, errors, tmp_path
+):
+    built = web(tmp_path / "site", ["dense_vae_digits", "conv_vae_digits"], quantize)
+    with served.Server(built.path) as server:
+        page = new_page(webgpu)
+        page.goto(server.url)
+        expect_ready(page)
+        expect_webgpu(page)
+        for model in built.models:
+            decoder = model["files"]["decoder"]
+            choose(page, model["name"])
+            told = page.locator("#accelerator").inner_text()
+            assert told == ("WebGPU" if decoder["webgpu"] else "wasm")
+            z, pixels = zoo.golden(model["name"])
+            error = np.abs(decode(page, z).reshape(pixels.shape) - pixels)
+            assert error.mean() == pytest.approx(model["error"]["mean"], abs=0.1 / 255)
+        page.evaluate("1")  # what is on its way arrives before the answer
+        assert errors == []
+        for model in built.models:  # what is said is so
+            decoder = model["files"]["decoder"]
+            assert page.evaluate(RUNS_WHOLE, decoder["path"]) == decoder["webgpu"]
+        if not decoder["webgpu"]:
+            errors.clear()  # LiteRT.js says what it does not run
 
 
 def test_colour_pictures_without_labels_and_an_older_entry(new_page, tiny_entry, tmp_path):
