@@ -10,7 +10,7 @@ export class Model {
     this.plane = new Plane(entry.plane);
   }
 
-  /** The decoder; the golden codes decide whether WebGPU computes it rightly. */
+  /** The decoder; of one that WebGPU runs whole, the golden codes decide whether it does so rightly. */
   decoder() {
     this.opened ??= this.open().catch((error) => {
       this.opened = undefined; // the next call tries again
@@ -20,8 +20,9 @@ export class Model {
   }
 
   async open() {
-    const [bytes, { webgpu }] = await Promise.all([bytesOf(this.files.decoder.path), this.started]);
-    return compile(bytes, webgpu, async (network) => {
+    const { path, webgpu } = this.files.decoder;
+    const [bytes, litert] = await Promise.all([bytesOf(path), this.started]);
+    return compile(bytes, webgpu && litert.webgpu, async (network) => {
       const { z, pixels } = await this.golden();
       for (let i = 0; i < z.length; i += 1) {
         const found = await network.run(Float32Array.from(z[i]));

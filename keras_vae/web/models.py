@@ -17,6 +17,7 @@ POINTS = 300  # codes on the map
 ACTIVE = 8  # latents that get a slider
 EXAMPLES = 3  # codes of each label, to go between
 DRAWS = 64  # of a prior that the page cannot draw from by itself
+WEBGPU = (None, "float16", "dynamic", "int8")  # formats that LiteRT.js runs whole on WebGPU
 COARSE = 2  # int8 weights are rounded to multiples of this: 7 bits, which gzip packs
 FILL, PEN = 0.75, 0.1  # of a drawing, where the entry does not say what its figures are like
 
@@ -38,8 +39,9 @@ def write_files(name, model, folder, quantize):
 
     Returns:
         dict: "decoder" and "encoder", dicts of path (relative to the site), bytes (of the packed
-        file, what a visitor loads) and unpacked_bytes; "golden", dict of path; "error", dict of the
-        mean and max absolute error of the decoder's pixels, in [0, 1], against the golden ones.
+        file, what a visitor loads) and unpacked_bytes, that of the decoder also of webgpu (whether
+        it runs whole there); "golden", dict of path; "error", dict of the mean and max absolute
+        error of the decoder's pixels, in [0, 1], against the golden ones.
     """
     place = Path("models") / folder.name
     images = _calibration_images(name, model) if quantize in ("weights", "int8") else None
@@ -58,6 +60,7 @@ def write_files(name, model, folder, quantize):
             "bytes": len(packed),
             "unpacked_bytes": len(contents[part]),
         }
+    written["decoder"]["webgpu"] = quantize in WEBGPU
     z, pixels = zoo.golden(name)
     golden = {"z": _numbers(z, 7), "pixels": _numbers(pixels.reshape(len(z), -1), 7)}
     (folder / "golden.json").write_text(json.dumps(golden, separators=(",", ":")))
