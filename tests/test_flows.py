@@ -70,6 +70,16 @@ def test_before_it_learns_it_is_the_standard_normal(codes):
     np.testing.assert_allclose(flow.distribution().log_prob(codes), expected, rtol=1e-5)
 
 
+def test_the_way_between_two_codes_is_that_between_their_noises(flow, codes):
+    start, end = codes[:3], codes[3:]
+    for position, expected in ((0.0, start), (1.0, end)):
+        found = flow.between(start, end, np.full((3, 1), position, "float32"))
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    middle, _ = flow.to_noise(flow.between(start, end, np.full((3, 1), 0.5, "float32")))
+    straight = flow.to_noise(start)[0] + flow.to_noise(end)[0]
+    np.testing.assert_allclose(middle, straight / np.sqrt(2), atol=1e-4)
+
+
 def test_draws_have_any_sample_shape_and_repeat(flow):
     seed = tf.constant([0, 3])
     draws = flow.distribution().sample((2, 3), seed=seed)

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from keras_vae.distributions.prior import LearnedPrior
+from keras_vae.distributions.prior import LearnedPrior, between_normals
 from keras_vae.progress import Bar
 
 FIT_STEPS, LOOK_EVERY = 2000, 100  # of `Flow.fit`
@@ -148,6 +148,10 @@ class Flow(LearnedPrior):
         for step in self.steps[::-1]:
             noise = step.from_noise(noise)
         return noise
+
+    def between(self, start, end, position):
+        ends = (self.to_noise(code)[0] for code in (start, end))
+        return self.from_noise(between_normals(*ends, position))
 
     def distribution(self):
         from keras_vae.distributions.transformed_normal import TransformedNormal

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.distributions import tfd
-from keras_vae.distributions.prior import LearnedPrior, Prior
+from keras_vae.distributions.prior import LearnedPrior, Prior, between_normals
 
 JITTER = 1e-6  # added to a fitted variance, as a part of the mean variance: no direction is flat
 
@@ -27,9 +27,7 @@ class StandardNormal(Prior):
         return smaller
 
     def between(self, start, end, position):
-        # Half way between two draws a straight line is too near to 0: its variance is 1/2 there.
-        rest = 1.0 - position
-        return (rest * start + position * end) / tf.sqrt(rest * rest + position * position)
+        return between_normals(start, end, position)
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")

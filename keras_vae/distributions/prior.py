@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 
 class Prior(keras.layers.Layer):
@@ -108,3 +109,12 @@ class LearnedPrior(Prior):
                 f"{codes.shape}."
             )
         return codes
+
+
+def between_normals(start, end, position):
+    """(B, D) on the way between two standard normal draws, themselves such draws; (B, 1) positions.
+
+    Half way between two draws a straight line is too near to 0: its variance is 1/2 there.
+    """
+    rest = 1.0 - position
+    return (rest * start + position * end) / tf.sqrt(rest * rest + position * position)

@@ -1,0 +1,74 @@
+"""Each family that learns, through the life of a model: trained, published, loaded, exported."""
+
+import numpy as np
+import pytest
+
+from keras_vae import export, recipe, training, zoo
+from keras_vae.distributions import priors
+from keras_vae.export.runtime.runtimes import open_file
+
+CHOICES = {
+    "flow": {"prior": priors.Flow(couplings=2, units=8)},
+    "mixture": {"prior": priors.Mixture(components=4)},
+    "vamp": {"prior": priors.VampPrior(components=4)},
+    "iaf": {"posterior": "iaf", "prior": "flow"},
+    "full_normal": {"prior": "full_normal"},
+}
+QUICK = ("flow",)  # the others with the shelf
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[] if name in QUICK else pytest.mark.shelf) for name in CHOICES
+    ],
+)
+def entry(request, tmp_path_factory):
+    """(Run, folder of its entry)."""
+    chosen = recipe.Recipe(
+        name=f"dense_vae_{request.param}",
+        data="digits",
+        builder="dense_vae",
+        arguments={"latent_dim": 4, "hidden_units": (16,), **CHOICES[request.param]},
+        binarize="dynamic",
+        epochs=1,
+        importance_samples=5,
+    )
+    folder = tmp_path_factory.mktemp(request.param)
+    run = training.run(chosen, folder / "states", verbose=0)
+    zoo.publish(run, folder / "entry")
+    return run, folder / "entry"
+
+
+def test_the_entry_is_the_model(entry):
+    run, folder = entry
+    model, (z, pixels) = zoo.load(str(folder)), zoo.golden(str(folder))
+    np.testing.assert_allclose(model.decode(z), pixels, atol=1e-5)
+    np.testing.assert_allclose(model.sample(3, seed=2), run.model.sample(3, seed=2), atol=1e-5)
+    np.testing.assert_allclose(model.prior.log_prob(z), run.model.prior.log_prob(z), atol=1e-4)
+    assert model.fit(np.round(pixels), epochs=1, verbose=0).history["loss"][0] > 0
+
+
+def test_the_same_call_finds_the_training_done(entry):
+    run, folder = entry
+    again = training.run(run.recipe, folder.with_name("states"), verbose=0)
+    assert again.numbers == run.numbers
+
+
+def test_its_files_draw_and_decode(entry, tmp_path):
+    run, _ = entry
+    images = np.round(run.data.test.images[:32].reshape(-1, 8, 8, 1) / 255.0).astype("float32")
+    path, signatures = tmp_path / "d.tflite", ("decode", "from_noise", "interpolate", "generate")
+    for quantize in export.QUANTIZE:
+        options = {"signatures": signatures, "calibration_images": images}
+        made = export.tflite(run.model, path, quantize, **options)
+        assert made.signatures == signatures
+        assert export.verify(path, run.model)["mean_abs_error"] < 3 / 255
+        drawn = open_file(path.read_bytes(), "interpreter")
+        noise = np.random.default_rng(0).standard_normal((1, run.model.prior_family.noise_dim))
+        noise = noise.astype("float32")
+        expected = run.model.decode(np.asarray(run.model.prior_family.from_noise(noise)))
+        found = drawn("from_noise", noise=noise)["images"]
+        assert np.abs(found - expected).mean() < 6 / 255
+    kept = export.saved_model(run.model, tmp_path / "saved")
+    assert export.verify(kept.path, run.model)["max_abs_error"] < 1e-5
