@@ -27,7 +27,7 @@ class Likelihood(keras.layers.Layer):
     discrete = False
 
     def __init__(self, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**{"name": type(self).__name__, **kwargs})  # two alike are described alike
         self.built = True
 
     def distribution(self, parameters):

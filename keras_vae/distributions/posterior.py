@@ -15,7 +15,7 @@ class Posterior(keras.layers.Layer):
     latent_dim = None
 
     def __init__(self, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**{"name": type(self).__name__, **kwargs})  # two alike are described alike
         self.built = True
 
     def build_for(self, latent_dim):

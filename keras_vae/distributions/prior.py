@@ -21,6 +21,9 @@ class Prior(keras.layers.Layer):
     ready = True
     beside = staticmethod(lambda: (None, None))
 
+    def __init__(self, **kwargs):
+        super().__init__(**{"name": type(self).__name__, **kwargs})  # two alike are described alike
+
     def build_for(self, latent_dim):
         """Fixes the size of the code; a prior with weights makes them here. Called once."""
         self.latent_dim = int(latent_dim)
