@@ -293,6 +293,19 @@ def test_standard_normal_is_scipys():
     assert prior.event_shape == (3,)
 
 
+@pytest.mark.parametrize("name", ["standard_normal", "full_normal"])
+def test_the_noise_of_a_code_is_that_which_makes_it(name):
+    prior = priors.get(name)
+    prior.build_for(4)
+    for weight in prior.trainable_weights:
+        weight.assign(weight + 0.3 * np.random.standard_normal(weight.shape))
+    z = np.random.standard_normal((5, 4)).astype("float32")
+    noise, log_det = prior.to_noise(tf.constant(z))
+    np.testing.assert_allclose(prior.from_noise(noise), z, atol=1e-5)
+    expected = scipy.stats.norm.logpdf(noise).sum(axis=1) + log_det
+    np.testing.assert_allclose(prior.distribution().log_prob(z), expected, rtol=1e-4)
+
+
 def test_rate_is_the_closed_form_and_does_not_depend_on_the_sample():
     raw, loc, scale = normal_parameters()
     posterior = posteriors.get("diagonal_normal").distribution(raw)

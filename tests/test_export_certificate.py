@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from export_models import LATENT_DIM, SHAPE, every_format, exported, pictures, small
 
-from keras_vae import export
-from keras_vae.distributions import likelihoods
+from keras_vae import export, models
+from keras_vae.distributions import likelihoods, priors
 
 
 def binary(count=64):
@@ -52,6 +52,31 @@ def test_the_nats_are_those_of_the_likelihood(likelihood, output, tmp_path):
     assert row["nats_lost_error"] == pytest.approx(lost.std() / 8, rel=1e-3)
     mse = np.mean((model.decode(z) - other.decode(z)) ** 2)
     assert row["psnr_db"] == pytest.approx(-10 * np.log10(mse), abs=1e-3)
+
+
+@pytest.mark.parametrize("quantize", [None, "weights"])
+def test_the_rounding_of_the_prior_counts_where_the_file_draws(quantize, tmp_path):
+    flow, images = priors.Flow(couplings=2, units=200), binary()
+    model = models.dense_vae(SHAPE, 6, hidden_units=(24,), prior=flow)
+    rng = np.random.default_rng(0)
+    for weight in model.prior_family.trainable_weights:
+        weight.assign(weight + 0.05 * rng.standard_normal(weight.shape))
+    path = tmp_path / "d.tflite"
+    options = {"signatures": ("decode", "from_noise"), "batch": 3, "calibration_images": images}
+    export.tflite(model, path, quantize, **options)
+    row = export.certify(path, model, images)
+    limit = 1e-4 if quantize is None else 0.5
+    assert abs(row["nats_lost_from_noise"]) < limit
+    assert "nats lost from noise" in export.table([row])
+    if quantize:
+        assert row["nats_lost_from_noise"] != pytest.approx(row["nats_lost"], abs=1e-6)
+    for weight in model.prior_family.trainable_weights:  # another flow than that of the file
+        weight.assign(weight + 0.5 * rng.standard_normal(weight.shape))
+    again = export.certify(path, model, images)
+    assert again["nats_lost_from_noise"] > again["nats_lost"] + 0.1
+    assert "nats_lost_from_noise" not in export.certify(
+        export.tflite(model, path).path, model, images
+    )
 
 
 def test_codes_are_draws_of_the_posterior():

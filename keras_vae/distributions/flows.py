@@ -113,6 +113,8 @@ class Flow(LearnedPrior):
         seed: of the rotations between the couplings.
     """
 
+    invertible = True
+
     def __init__(self, couplings=20, units=250, bound=2.0, seed=0, **kwargs):
         super().__init__(**kwargs)
         for name, value in (("couplings", couplings), ("units", units)):

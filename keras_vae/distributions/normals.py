@@ -14,12 +14,17 @@ JITTER = 1e-6  # added to a fitted variance, as a part of the mean variance: no 
 class StandardNormal(Prior):
     """Independent normals of mean 0 and scale 1."""
 
+    invertible = True
+
     def distribution(self):
         zeros = tf.zeros((self.latent_dim,))
         return tfd.Independent(tfd.Normal(zeros, tf.ones_like(zeros)), 1)
 
     def from_noise(self, noise):
         return noise
+
+    def to_noise(self, z):
+        return z, tf.zeros(tf.shape(z)[:1])
 
     def of_latents(self, indices):
         smaller = type(self)()
@@ -37,6 +42,8 @@ class FullNormal(LearnedPrior):
     Its scale is the Cholesky factor of the covariance; its diagonal passes through a softplus, so
     that the prior can also learn with a VAE.
     """
+
+    invertible = True
 
     def build_for(self, latent_dim):
         super().build_for(latent_dim)
@@ -56,6 +63,12 @@ class FullNormal(LearnedPrior):
 
     def from_noise(self, noise):
         return tf.convert_to_tensor(self.loc) + tf.matmul(noise, self._scale(), transpose_b=True)
+
+    def to_noise(self, z):
+        scale = self._scale()
+        noise = tf.linalg.triangular_solve(scale, tf.transpose(z - self.loc))
+        log_det = -tf.reduce_sum(tf.math.log(tf.linalg.diag_part(scale)))
+        return tf.transpose(noise), tf.fill(tf.shape(z)[:1], log_det)
 
     def fit(self, codes):
         """The mean and the covariance of the codes: the maximum of their likelihood."""

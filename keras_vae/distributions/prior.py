@@ -15,10 +15,12 @@ class Prior(keras.layers.Layer):
         latent_dim: size of the codes, or None until there is a model.
         ready: whether it may be drawn from; False where it waits for `fit`.
         beside: function () -> (posterior, image_shape), what `look_at` was told.
+        invertible: whether each code is made of one noise, which `to_noise` finds.
     """
 
     latent_dim = None
     ready = True
+    invertible = False
     beside = staticmethod(lambda: (None, None))
 
     def __init__(self, **kwargs):
@@ -59,6 +61,17 @@ class Prior(keras.layers.Layer):
             f"{type(self).__name__} does not say how it is drawn from normal numbers; give it a "
             "from_noise(noise), or export without the signatures 'generate' and 'from_noise'."
         )
+
+    def to_noise(self, z):
+        """The inverse of `from_noise`, of an `invertible` prior.
+
+        Args:
+            z: (B, latent_dim).
+
+        Returns:
+            (B, latent_dim) noise, and (B,) log |det| of the Jacobian.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot tell the noise of a code.")
 
     def fit(self, codes):
         """Fits the prior to the codes of a model that is trained already, its networks untouched.

@@ -1,10 +1,13 @@
 """What an exported decoder costs in likelihood: the file itself decodes, real images judge."""
 
+from pathlib import Path
+
 import numpy as np
 import tensorflow as tf
 
 from keras_vae.export.graph import decoder
 from keras_vae.export.proof.verify import compared
+from keras_vae.export.runtime.runtimes import open_file
 from keras_vae.models import checks
 
 
@@ -25,6 +28,9 @@ def certify(path, model, images, seed=0):
         dict of `verify`, its errors over these codes, and: images (N), nats_lost (by how much the
         ELBO falls where the file decodes, an Autoencoder's log p(x | code); nats per image),
         nats_lost_error (its standard error), psnr_db (of the file's images against the model's).
+        Of a file with the signature "from_noise", where each code has one noise: the same two of
+        nats_lost_from_noise, where the file makes codes and images of the noises of these codes,
+        so that the rounding of the prior counts as well.
 
     Raises:
         ValueError: as `verify`; images that the model cannot explain; or a likelihood that is not
@@ -33,15 +39,46 @@ def certify(path, model, images, seed=0):
     images, _ = checks.prepare_inputs(images, None, model.image_shape, model.likelihood_family)
     z = model.sample_codes(images, seed)
     row, z, found, output, expected = compared(path, model, z)
-    lost = _log_likelihood(model, z, images) - _of_file(model, found, images, output)
+    explained = _log_likelihood(model, z, images)
+    lost = explained - _of_file(model, found, images, output)
+    drawn = _from_noise(Path(path), model, z)
+    more = {}
+    if drawn is not None:
+        of_noise = explained - _of_file(model, drawn, images, output)
+        more = _with_error("nats_lost_from_noise", of_noise)
     error = np.mean(np.square(decoder.as_pixels(model, found, output) - expected), dtype="float64")
     return {
         **row,
         "images": len(images),
-        "nats_lost": float(lost.mean()),
-        "nats_lost_error": float(lost.std() / np.sqrt(len(lost))),
+        **_with_error("nats_lost", lost),
+        **more,
         "psnr_db": float(-10 * np.log10(max(error, 1e-20))),
     }
+
+
+def _with_error(name, values):
+    """The mean of (N,) values, and its standard error."""
+    error = float(values.std() / np.sqrt(len(values)))
+    return {name: float(values.mean()), f"{name}_error": error}
+
+
+def _from_noise(path, model, z):
+    """What the file makes of the noises of (N, latent_dim) codes; None where it does not."""
+    if path.is_dir() or not model.prior_family.invertible:
+        return None
+    file = open_file(path.read_bytes(), "interpreter")
+    if "from_noise" not in file.interpreter.get_signature_list():
+        return None
+    noise = np.asarray(model.prior_family.to_noise(z)[0])
+    details = file.interpreter.get_signature_runner("from_noise").get_input_details()
+    batch = details["noise"]["shape"][0]
+    images = []
+    for start in range(0, len(noise), batch):
+        rows = noise[start : start + batch]
+        filled = np.resize(rows, (batch, noise.shape[1]))  # repeats rows to fill the last batch
+        (found,) = file("from_noise", noise=filled).values()
+        images.append(found[: len(rows)])
+    return np.concatenate(images)
 
 
 def _log_likelihood(model, z, images):

@@ -22,6 +22,8 @@ COLUMNS = (
     "images",
     "nats_lost",
     "nats_lost_error",
+    "nats_lost_from_noise",
+    "nats_lost_from_noise_error",
     "psnr_db",
 )
 
@@ -97,13 +99,16 @@ def table(rows):
         raise ValueError("table needs at least one row of verify().")
     own = [key for key in rows[0] if key not in COLUMNS]
     certified = any("nats_lost" in row for row in rows)
+    drawn = any("nats_lost_from_noise" in row for row in rows)
     heads = [
         *own,
         "file",
         "KiB",
         "max error / 255",
         "mean error / 255",
-        *(["nats lost", "PSNR, dB"] if certified else []),
+        *(["nats lost"] if certified else []),
+        *(["nats lost from noise"] if drawn else []),
+        *(["PSNR, dB"] if certified else []),
         "us per image",
         "operators",
     ]
@@ -114,7 +119,9 @@ def table(rows):
             f"{row['kib']:.1f}",
             f"{row['max_abs_error'] * 255:.3g}",
             f"{row['mean_abs_error'] * 255:.2g}",
-            *(_certified(row) if certified else []),
+            *([_nats(row, "nats_lost")] if certified else []),
+            *([_nats(row, "nats_lost_from_noise")] if drawn else []),
+            *([f"{row['psnr_db']:.1f}" if "psnr_db" in row else ""] if certified else []),
             f"{row['microseconds_per_image']:.0f}",
             str(row["ops"]),
         ]
@@ -123,11 +130,8 @@ def table(rows):
     return tables.markdown(heads, cells, words=len(own) + 1)
 
 
-def _certified(row):
-    if "nats_lost" not in row:
-        return ["", ""]
-    lost = f"{row['nats_lost']:+.4f} ± {row['nats_lost_error']:.4f}"
-    return [lost, f"{row['psnr_db']:.1f}"]
+def _nats(row, name):
+    return f"{row[name]:+.4f} ± {row[f'{name}_error']:.4f}" if name in row else ""
 
 
 def _codes(model, latents):
