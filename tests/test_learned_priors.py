@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_vae import export, recipe, training, zoo
+from keras_vae import data, export, recipe, training, zoo
 from keras_vae.distributions import priors
 from keras_vae.export.runtime.runtimes import open_file
 
@@ -15,6 +15,10 @@ CHOICES = {
     "full_normal": {"prior": "full_normal"},
 }
 QUICK = ("flow",)  # the others with the shelf
+FORMATS = [
+    pytest.param(name, marks=[] if name == "weights" else pytest.mark.shelf)
+    for name in export.QUANTIZE
+]
 
 
 @pytest.fixture(
@@ -56,20 +60,24 @@ def test_the_same_call_finds_the_training_done(entry):
     assert again.numbers == run.numbers
 
 
-def test_its_files_draw_and_decode(entry, tmp_path):
+@pytest.mark.parametrize("quantize", FORMATS)
+def test_its_files_draw_and_decode(entry, quantize, tmp_path):
     run, _ = entry
-    images = np.round(run.data.test.images[:32].reshape(-1, 8, 8, 1) / 255.0).astype("float32")
+    images = data.pixels(run.data.test, binarize="dynamic")[:32]
     path, signatures = tmp_path / "d.tflite", ("decode", "from_noise", "interpolate", "generate")
-    for quantize in export.QUANTIZE:
-        options = {"signatures": signatures, "calibration_images": images}
-        made = export.tflite(run.model, path, quantize, **options)
-        assert made.signatures == signatures
-        assert export.verify(path, run.model)["mean_abs_error"] < 3 / 255
-        drawn = open_file(path.read_bytes(), "interpreter")
-        noise = np.random.default_rng(0).standard_normal((1, run.model.prior_family.noise_dim))
-        noise = noise.astype("float32")
-        expected = run.model.decode(np.asarray(run.model.prior_family.from_noise(noise)))
-        found = drawn("from_noise", noise=noise)["images"]
-        assert np.abs(found - expected).mean() < 6 / 255
+    options = {"signatures": signatures, "calibration_images": images}
+    made = export.tflite(run.model, path, quantize, **options)
+    assert made.signatures == signatures
+    assert export.verify(path, run.model)["mean_abs_error"] < 3 / 255
+    drawn = open_file(path.read_bytes(), "interpreter")
+    noise = np.random.default_rng(0).standard_normal((1, run.model.prior_family.noise_dim))
+    noise = noise.astype("float32")
+    expected = run.model.decode(np.asarray(run.model.prior_family.from_noise(noise)))
+    found = drawn("from_noise", noise=noise)["images"]
+    assert np.abs(found - expected).mean() < 6 / 255
+
+
+def test_its_saved_model_decodes(entry, tmp_path):
+    run, _ = entry
     kept = export.saved_model(run.model, tmp_path / "saved")
     assert export.verify(kept.path, run.model)["max_abs_error"] < 1e-5

@@ -4,7 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.shelf
 def test_two_replicas_train_as_one():
     program = Path(__file__).with_name("replicas.py")
     done = subprocess.run([sys.executable, program], capture_output=True, text=True)
