@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_vae import recipe, training, zoo
+from keras_vae import models, recipe, training, zoo
 from keras_vae.zoo import entry
 
 pytestmark = pytest.mark.shelf
@@ -19,8 +19,9 @@ def test_rebuilt_from_its_recipe_it_reaches_its_numbers(name, tmp_path):
 
     folder = zoo.publish(run, tmp_path / name, zoo.shelf() / name / "recipe.py")
     entry.check(folder)
-    for file in ("recipe.py", "config.json"):
-        assert (folder / file).read_bytes() == (zoo.shelf() / name / file).read_bytes(), file
+    assert (folder / "recipe.py").read_bytes() == (zoo.shelf() / name / "recipe.py").read_bytes()
+    built, kept = (entry.read_config(place) for place in (folder, zoo.shelf() / name))
+    assert built["arguments"] == models.bind(kept["builder"], kept["arguments"])
     z, pixels = zoo.golden(folder)
     np.testing.assert_allclose(zoo.load(folder).decode(z), pixels, rtol=0, atol=1e-5)
 
@@ -31,7 +32,7 @@ def test_published_weights_still_have_the_published_numbers(name):
     told = zoo.info(name)["numbers"]
     model, images = zoo.load(name), training.load_data(written)
     measured = training.measure(model, images, written, progress=False)
-    assert set(measured) == set(told)
+    assert set(told) <= set(measured)  # the entry may be older than a number
     assert measured["mse"] == pytest.approx(told["mse"], abs=1e-6)
     for key in told:
         if key.endswith("nats"):
