@@ -9,7 +9,9 @@ from keras_vae import evaluate, export, models
 SMALL = {"filters": 8, "blocks": 1, "head_filters": 8}
 
 
-@pytest.fixture(scope="module", params=["pixel_cnn", "pixel_rnn"])
+@pytest.fixture(
+    scope="module", params=["pixel_rnn", pytest.param("pixel_cnn", marks=pytest.mark.shelf)]
+)
 def fitted(request, binary):
     model = models.build(request.param, image_shape=(8, 8, 1), **SMALL)
     model.compile(keras.optimizers.Adam(1e-2))

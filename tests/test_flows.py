@@ -107,6 +107,7 @@ def test_float32_under_every_policy(codes):
     np.testing.assert_allclose(flow.from_noise(noise), codes, atol=1e-5)
 
 
+@pytest.mark.shelf
 def test_fitted_to_codes_it_explains_new_ones_of_the_same_kind():
     """A ring, which no normal is: the flow gains most of a nat over the best normal."""
     rng = np.random.default_rng(0)

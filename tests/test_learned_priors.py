@@ -7,6 +7,7 @@ from keras_vae import data, export, recipe, training, zoo
 from keras_vae.distributions import priors
 from keras_vae.export.runtime.runtimes import open_file
 
+pytestmark = pytest.mark.shelf
 CHOICES = {
     "flow": {"prior": priors.Flow(couplings=2, units=8)},
     "mixture": {"prior": priors.Mixture(components=4)},
@@ -14,19 +15,9 @@ CHOICES = {
     "iaf": {"posterior": "iaf", "prior": "flow"},
     "full_normal": {"prior": "full_normal"},
 }
-QUICK = ("flow",)  # the others with the shelf
-FORMATS = [
-    pytest.param(name, marks=[] if name == "weights" else pytest.mark.shelf)
-    for name in export.QUANTIZE
-]
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(name, marks=[] if name in QUICK else pytest.mark.shelf) for name in CHOICES
-    ],
-)
+@pytest.fixture(scope="module", params=CHOICES)
 def entry(request, tmp_path_factory):
     """(Run, folder of its entry)."""
     chosen = recipe.Recipe(
@@ -60,7 +51,7 @@ def test_the_same_call_finds_the_training_done(entry):
     assert again.numbers == run.numbers
 
 
-@pytest.mark.parametrize("quantize", FORMATS)
+@pytest.mark.parametrize("quantize", export.QUANTIZE)
 def test_its_files_draw_and_decode(entry, quantize, tmp_path):
     run, _ = entry
     images = data.pixels(run.data.test, binarize="dynamic")[:32]
