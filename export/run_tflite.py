@@ -2,8 +2,9 @@
 
     python export/run_tflite.py decoder.tflite --count 16 --seed 7 --output grid.png
 
-Codes are standard normal: the prior of most VAEs. Exit status: 0 done, 1 the file cannot be used,
-2 wrong arguments.
+It draws standard normal numbers. They are the code, for that is the prior of most VAEs; a file with
+another prior inside makes a code of them ("from_noise"). Exit status: 0 done, 1 the file cannot be
+used, 2 wrong arguments.
 """
 
 import argparse
@@ -56,22 +57,32 @@ def decode(path, count, seed):
         raise ValueError(f"{path} is not a .tflite file")
     interpreter = Interpreter(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
-    entry, end = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    if len(entry["shape"]) != 2 or len(end["shape"]) != 4:
-        raise ValueError(f"{path} is no decoder: {entry['shape']} -> {end['shape']}")
-    batch, latent_dim = entry["shape"]  # the batch is static: 1, unless exported otherwise
-    z = np.random.default_rng(abs(seed)).standard_normal((count, latent_dim)).astype("float32")
-    interpreter.invoke()  # the first call is slower
+    signatures = list(interpreter.get_signature_list())
+    if not signatures:
+        raise ValueError(f"{path} has no signature: it is no file of keras_vae.export.tflite")
+    name = "from_noise" if "from_noise" in signatures else signatures[0]
+    run = interpreter.get_signature_runner(name)
+    shapes = {
+        name: tuple(details["shape"])
+        for side in (run.get_input_details(), run.get_output_details())
+        for name, details in side.items()
+    }
+    if [len(shape) for shape in shapes.values()] != [2, 4]:
+        raise ValueError(f"{path} is no decoder: its tensors are {shapes}")
+    entry, end = shapes
+    batch, size = shapes[entry]  # the batch is static: 1, unless exported otherwise
+    normal = np.random.default_rng(abs(seed)).standard_normal((count, size)).astype("float32")
     images, seconds = [], []
     for start in range(0, count, batch):
-        part = np.zeros((batch, latent_dim), "float32")
-        rows = z[start : start + batch]
+        part = np.zeros((batch, size), "float32")
+        rows = normal[start : start + batch]
         part[: len(rows)] = rows
-        interpreter.set_tensor(entry["index"], part)
+        if not start:
+            run(**{entry: part})  # the first call is slower
         begin = time.perf_counter()
-        interpreter.invoke()
+        found = run(**{entry: part})
         seconds.append((time.perf_counter() - begin) / batch)
-        images.append(interpreter.get_tensor(end["index"])[: len(rows)])
+        images.append(found[end][: len(rows)])
     return np.concatenate(images), 1e6 * statistics.median(seconds)
 
 

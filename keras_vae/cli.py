@@ -186,8 +186,8 @@ def export(
     signature: Annotated[
         list[str],
         typer.Option(
-            help="encode, reconstruct, interpolate or generate, beside decode; may be given "
-            "several times (tflite only)."
+            help="draw, from_noise, encode, reconstruct, interpolate or generate, beside decode; "
+            "may be given several times (tflite only)."
         ),
     ] = (),
     image_format: Annotated[
@@ -221,7 +221,7 @@ def export(
             max_nats=max_nats,
             min_rate=min_rate,
             certified=certify,
-            signatures=("decode", *signature),
+            beside=signature,
             output=image_format,
             batch=batch,
         )

@@ -22,6 +22,7 @@ class Recipe:
         batch_size: images in a step.
         learning_rate: of Adam; falls to 0 along a cosine where `cosine_decay` is true.
         cosine_decay: see above.
+        clip_norm: a step's gradient is scaled down to this norm where it is longer; or None.
         ema_momentum: weights are the exponential moving average of the steps, at most this long
             and scaled to a short training, see `averaging.AveragedAdam`; or None.
         warmup_epochs: epochs in which beta rises linearly from 0 (VAE).
@@ -44,6 +45,7 @@ class Recipe:
     batch_size: int = 128
     learning_rate: float = 1e-3
     cosine_decay: bool = True
+    clip_norm: float | None = None
     ema_momentum: float | None = 0.999
     warmup_epochs: float = 0
     binarize: str | None = None
@@ -60,6 +62,8 @@ class Recipe:
         for name in ("epochs", "batch_size", "learning_rate", "importance_samples"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0; received {getattr(self, name)!r}.")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise ValueError(f"clip_norm must be above 0; received {self.clip_norm!r}.")
         if self.quantization_aware_epochs < 0:
             raise ValueError(
                 "quantization_aware_epochs must be 0 or above; received "

@@ -140,9 +140,10 @@ def _build_trainee(recipe, arguments, train_images):
     if recipe.cosine_decay:
         steps = -(-train_images // recipe.batch_size) * recipe.epochs
         rate = keras.optimizers.schedules.CosineDecay(rate, steps)
-    optimizer = keras.optimizers.Adam(rate)
+    clip = {"global_clipnorm": recipe.clip_norm}
+    optimizer = keras.optimizers.Adam(rate, **clip)
     if recipe.ema_momentum is not None:
-        optimizer = AveragedAdam(rate, ema_momentum=recipe.ema_momentum)
+        optimizer = AveragedAdam(rate, ema_momentum=recipe.ema_momentum, **clip)
     model.compile(optimizer, jit_compile=recipe.jit_compile)
     model.optimizer.build(model.trainable_variables)  # so that a checkpoint finds its slots
     return model

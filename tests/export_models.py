@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -16,7 +17,7 @@ LATENT_DIM = 3
 
 
 def small(builder="conv_vae", *, image_shape=SHAPE, spread=1.0, seed=0, **arguments):
-    """A model with random weights and biases that are not zero.
+    """A model with random weights, the same for the same seed, and biases that are not zero.
 
     A decoder whose biases are zero converts to another graph than a trained one.
     """
@@ -25,11 +26,12 @@ def small(builder="conv_vae", *, image_shape=SHAPE, spread=1.0, seed=0, **argume
         builder, image_shape=image_shape, latent_dim=LATENT_DIM, **{**kind, **arguments}
     )
     random = np.random.default_rng(seed)
-    for variable in [*model.encoder.weights, *model.decoder.weights]:
+    for number, variable in enumerate([*model.encoder.weights, *model.decoder.weights]):
         if len(variable.shape) == 1:
             variable.assign(random.normal(0, 0.3, variable.shape))
         else:
-            variable.assign(variable.numpy() * spread)
+            initial = keras.initializers.GlorotUniform(seed=1000 * seed + number)(variable.shape)
+            variable.assign(initial * spread)
     return model
 
 
@@ -68,7 +70,7 @@ def every_format(builders=None):
 def exported(builder, quantize):
     """(small(builder), its Artefact with every signature that it has), made once a process."""
     model = small(builder)
-    drawing = () if model.can_sample else ("generate", "from_noise")
+    drawing = () if model.can_sample else ("generate", "from_noise", "draw")
     names = [name for name in export.SIGNATURES if name not in drawing]
     path = _folder() / f"{builder}_{quantize or 'float32'}.tflite"
     options = {"signatures": names, "calibration_images": pictures(64)}

@@ -48,6 +48,12 @@ def test_contract(builder, quantize):
         found = call(file, "interpolate", position=at, **ends)
         np.testing.assert_allclose(found, model.decode(expected), atol=atol)
     if "generate" in file.signatures:
+        noise = codes(4)
+        made = np.asarray(model.prior_family.from_noise(noise))
+        np.testing.assert_allclose(call(file, "draw", noise=noise), made, atol=1e-5)
+        np.testing.assert_allclose(
+            call(file, "from_noise", noise=noise), model.decode(made), atol=atol
+        )
         seeds = np.arange(6, dtype="int32")
         drawn = normal(tf.constant(seeds), LATENT_DIM).numpy()
         found = call(file, "generate", seed=seeds)

@@ -37,7 +37,8 @@ needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not h
 def decoder(tmp_path_factory):
     """A header of a small convolutional decoder in int8, and the file that it was made of."""
     folder = tmp_path_factory.mktemp("micro")
-    file = export.tflite(small(image_shape=(12, 9, 1)), folder / "decoder.tflite", "int8")
+    model = small(image_shape=(12, 9, 1), spread=2.0)
+    file = export.tflite(model, folder / "decoder.tflite", "int8")
     return export.c_array(file, folder / "decoder.h"), file.path.read_bytes()
 
 

@@ -20,6 +20,7 @@ INPUTS = {
         "end": codes(2)[1:],
         "position": np.full((1, 1), 0.3, "float32"),
     },
+    "draw": {"noise": codes(1)},
     "from_noise": {"noise": codes(1)},
     "generate": {"seed": np.array([2**31 - 1], "int32")},
 }

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from test_export_programs import load as program
 
 from keras_vae import data, export, recipe, training, zoo
 from keras_vae.distributions import priors
 from keras_vae.export.runtime.runtimes import open_file
+from keras_vae.zoo import exporting
 
 pytestmark = pytest.mark.shelf
 CHOICES = {
@@ -55,10 +57,10 @@ def test_the_same_call_finds_the_training_done(entry):
 def test_its_files_draw_and_decode(entry, quantize, tmp_path):
     run, _ = entry
     images = data.pixels(run.data.test, binarize="dynamic")[:32]
-    path, signatures = tmp_path / "d.tflite", ("decode", "from_noise", "interpolate", "generate")
-    options = {"signatures": signatures, "calibration_images": images}
+    path = tmp_path / "d.tflite"
+    options = {"signatures": export.SIGNATURES, "calibration_images": images}
     made = export.tflite(run.model, path, quantize, **options)
-    assert made.signatures == signatures
+    assert made.signatures == export.SIGNATURES
     assert export.verify(path, run.model)["mean_abs_error"] < 3 / 255
     drawn = open_file(path.read_bytes(), "interpreter")
     noise = np.random.default_rng(0).standard_normal((1, run.model.prior_family.noise_dim))
@@ -66,6 +68,26 @@ def test_its_files_draw_and_decode(entry, quantize, tmp_path):
     expected = run.model.decode(np.asarray(run.model.prior_family.from_noise(noise)))
     found = drawn("from_noise", noise=noise)["images"]
     assert np.abs(found - expected).mean() < 6 / 255
+
+
+def test_a_header_carries_the_prior(entry, tmp_path):
+    """TensorFlow Lite Micro runs one signature: the one that draws, where normals are no codes."""
+    pytest.importorskip("tflite_micro", reason="tflite-micro has wheels for Linux on x86-64 alone")
+    run, folder = entry
+    written = exporting.write(str(folder), tmp_path / "decoder.h", "c", "int8")
+    assert written.row["mean_abs_error"] < 3 / 255
+    header = (tmp_path / "decoder.h").read_text()
+    inside = run.model.prior_family.makes_codes
+    assert f'DECODER_INPUT_0_NAME "{"noise" if inside else "z"}"' in header
+
+
+def test_a_program_without_the_library_draws_from_the_prior(entry, tmp_path):
+    run, _ = entry
+    export.tflite(run.model, tmp_path / "d.tflite")
+    images, _ = program("run_tflite.py").decode(tmp_path / "d.tflite", 4, 3)
+    noise = np.random.default_rng(3).standard_normal((4, run.model.prior_family.noise_dim))
+    z = np.asarray(run.model.prior_family.from_noise(noise.astype("float32")))
+    np.testing.assert_allclose(images, run.model.decode(z), atol=1e-4)
 
 
 def test_its_saved_model_decodes(entry, tmp_path):

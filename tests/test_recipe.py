@@ -36,7 +36,7 @@ class TestWhatARecipeRefuses:
         with pytest.raises(ValueError, match="Unknown argument of dense_vae 'latent_dims'"):
             tiny(arguments={"latent_dims": 2})
 
-    @pytest.mark.parametrize("field", ["epochs", "batch_size", "learning_rate"])
+    @pytest.mark.parametrize("field", ["epochs", "batch_size", "learning_rate", "clip_norm"])
     def test_numbers_that_must_be_positive(self, field):
         with pytest.raises(ValueError, match=f"{field} must be above 0; received 0"):
             tiny(**{field: 0})

@@ -15,6 +15,7 @@ class StandardNormal(Prior):
     """Independent normals of mean 0 and scale 1."""
 
     invertible = True
+    makes_codes = False
 
     def distribution(self):
         zeros = tf.zeros((self.latent_dim,))

@@ -51,6 +51,11 @@ class Prior(keras.layers.Layer):
         raise NotImplementedError
 
     @property
+    def makes_codes(self):
+        """Whether a draw is more than its noise, so that a device needs `from_noise`."""
+        return type(self).from_noise is not Prior.from_noise
+
+    @property
     def noise_dim(self):
         """Standard normal numbers that one draw is made of."""
         return self.latent_dim
@@ -59,7 +64,8 @@ class Prior(keras.layers.Layer):
         """(B, noise_dim) standard normal numbers -> (B, latent_dim) draws: how a device samples."""
         raise NotImplementedError(
             f"{type(self).__name__} does not say how it is drawn from normal numbers; give it a "
-            "from_noise(noise), or export without the signatures 'generate' and 'from_noise'."
+            "from_noise(noise), or export without the signatures that draw: 'draw', 'from_noise' "
+            "and 'generate'."
         )
 
     def to_noise(self, z):

@@ -10,7 +10,7 @@ from keras_vae.export.proof.search import Budget, measured, ways
 from keras_vae.export.tflite import checked, converted, rounded
 
 
-def best(model, path, images, *, budget=None, signatures=("decode",), output="pixels", batch=1):
+def best(model, path, images, *, budget=None, signatures=None, output="pixels", batch=1):
     """Writes the best file among the formats of `export.tflite` and mixtures of them.
 
     Each way of `proof.search.ways` is converted, run and judged; a minute or two for a decoder of
@@ -22,23 +22,24 @@ def best(model, path, images, *, budget=None, signatures=("decode",), output="pi
         images: (N, H, W, C) or (N, H, W) in the support of the likelihood, at least two: half of
             them calibrate, the other half judge.
         budget: Budget; at most 0.05 nats, the smallest file, by default.
-        signatures, output, batch: see `export.tflite`; "decode" is among the signatures.
+        signatures, output, batch: see `export.tflite`; "decode" or "from_noise" is among the
+            signatures.
 
     Returns:
         Artefact. Its `quantize` names what was chosen, its `tries` tell what all cost.
 
     Raises:
         TypeError: a model without a decoder.
-        ValueError: as `export.tflite`; fewer than two images, no "decode", or no file within the
-            budget.
+        ValueError: as `export.tflite`; fewer than two images, neither "decode" nor "from_noise", or
+            no file within the budget.
         FileNotFoundError, IsADirectoryError: a path that cannot be written.
     """
     path, signatures = checked(model, path, signatures, output, batch)
-    if images is None or len(images) < 2 or "decode" not in signatures:
+    if images is None or len(images) < 2 or signatures[0] not in ("decode", "from_noise"):
         raise ValueError(
-            "export.best judges by the signature 'decode' and by images=(N, H, W, C), at least "
-            f"two; received signatures={signatures!r} and {0 if images is None else len(images)} "
-            "images."
+            "export.best judges by the signature 'decode', or else 'from_noise', and by images="
+            f"(N, H, W, C), at least two; received signatures={signatures!r} and "
+            f"{0 if images is None else len(images)} images."
         )
     calibrating, judging = images[::2], images[1::2]
     convert = functools.partial(converted, model, signatures, output, batch)

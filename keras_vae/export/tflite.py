@@ -36,7 +36,7 @@ def tflite(
     path,
     quantize=None,
     *,
-    signatures=("decode",),
+    signatures=None,
     output="pixels",
     batch=1,
     calibration_images=None,
@@ -49,6 +49,7 @@ def tflite(
         decode(z=(B, D)) -> image
         from_noise(noise=(B, N) standard normal numbers) -> image: of the draw from the prior that
             they make, N = `model.prior_family.noise_dim`
+        draw(noise=(B, N)) -> {"z": (B, D)}: that draw
         encode(images=(B, H, W, C) in [0, 1]) -> {"z": (B, D)}
         reconstruct(images=(B, H, W, C)) -> image
         interpolate(start=(B, D), end=(B, D), position=(B, 1) in [0, 1]) -> image
@@ -71,7 +72,8 @@ def tflite(
         model: Autoencoder or VAE.
         path: file to write, ending in .tflite; an older file is replaced.
         quantize: None, "float16", "weights", "dynamic" or "int8".
-        signatures: names of `export.SIGNATURES`.
+        signatures: names of `export.SIGNATURES`; by default `model.served`: decode, and from_noise
+            of a VAE whose prior is not the standard normal.
         output: "pixels" (means in [0, 1]), "uint8" (0..255, for a bitmap), or "logits": the raw
             parameters of the likelihood, of which each channel has one or more.
         batch: images per call.
@@ -87,7 +89,8 @@ def tflite(
         ValueError: an unknown `quantize`, signature or output, a path without .tflite, a batch
             below 1, missing images, a decoder that LiteRT cannot run, or one that int8 damages by
             more than 3/255 in the mean.
-        NotImplementedError: "generate", "from_noise" of a prior that does not say how it is drawn.
+        NotImplementedError: "draw", "from_noise", "generate" of a prior that does not say how it
+            is drawn.
         FileNotFoundError, IsADirectoryError: a path that cannot be written.
     """
     path, signatures = checked(model, path, signatures, output, batch)
@@ -112,6 +115,7 @@ def checked(model, path, signatures, output, batch):
     """The path as a Path and the signatures in their order, decode first; errors of `tflite`."""
     decoder.check(model)
     path = writable(path, ".tflite")
+    signatures = model.served if signatures is None else signatures
     check_choices(model, signatures, output)
     if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
         raise ValueError(f"batch must be an integer of at least 1; received {batch!r}.")

@@ -27,11 +27,13 @@ class CodeModel(ImageModel):
 
     Attributes:
         posterior_family: Posterior, or None where a code is a number and no distribution.
+        served: what an exported file of it carries unasked, names of `export.SIGNATURES`.
     """
 
     tracked = ("loss", "distortion")
     golden_names = ("z", "pixels")
     posterior_family = None
+    served = ("decode",)
 
     def __init__(self, encoder, decoder, *, likelihood, prior, **kwargs):
         super().__init__(

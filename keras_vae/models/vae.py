@@ -54,6 +54,11 @@ class VAE(CodeModel):
         outputs = self.latent_dim * self.posterior_family.parameters_per_latent
         self.finish(outputs, f"the {type(self.posterior_family).__name__} posterior")
 
+    @property
+    def served(self):
+        """Of a prior that makes codes, also how: a VAE is there to be drawn from."""
+        return ("decode", "from_noise") if self.prior_family.makes_codes else ("decode",)
+
     # ---- the posterior --------------------------------------------------------------------------
 
     def posterior(self, images):

@@ -36,6 +36,7 @@ def write(
     *,
     max_nats=0.05,
     min_rate=None,
+    beside=(),
     certified=False,
     **choices,
 ):
@@ -48,8 +49,10 @@ def write(
         quantize: of `export.tflite`, or "auto" for `export.best`.
         max_nats: budget of "auto".
         min_rate: latents with a lower rate are left out, see `export.pruned`; or None.
+        beside: signatures beside those that the model's files carry unasked. A header has one
+            signature: the last of these.
         certified: measure the nats lost on test images of the entry's data.
-        **choices: signatures, output and batch of `export.tflite`.
+        **choices: output and batch of `export.tflite`.
 
     Returns:
         Exported.
@@ -67,6 +70,8 @@ def write(
     if min_rate is not None:
         before, (model, kept, nats) = model.latent_dim, export.pruned(model, images, min_rate)
         told = {"latents": (before, len(kept)), "pruned_nats": nats}
+    signatures = (*model.served, *beside)
+    choices["signatures"] = signatures[-1:] if format == "c" else signatures
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{Path(name).name}.tflite" if format == "c" else Path(target)
         if format == "saved_model":

@@ -62,6 +62,28 @@ def decode(model, z):
     return np.concatenate([np.asarray(mean(network(x, training=False))) for x in inputs])
 
 
+def noise_of(model, z):
+    """(N, latent_dim) codes -> (N, noise_dim) float32: the noise that the prior makes each of.
+
+    Raises:
+        ValueError: a prior that cannot tell, see `Prior.invertible`.
+    """
+    prior = model.prior_family
+    if not prior.invertible:
+        raise ValueError(
+            f"The file takes noise, and {type(prior).__name__} cannot tell which noise makes a "
+            "code; export the signature 'decode' as well, so that codes can be compared."
+        )
+    return np.asarray(prior.to_noise(tf.constant(z, tf.float32))[0])
+
+
+def trial_noise(model, count, seed):
+    """(count, noise_dim) standard normal noises and their (count, latent_dim) codes, float32."""
+    noise = np.random.default_rng(seed).standard_normal((count, model.prior_family.noise_dim))
+    noise = noise.astype("float32")
+    return noise, np.asarray(model.prior_family.from_noise(tf.constant(noise)))
+
+
 def as_pixels(model, images, output):
     """What a file gives -> (N, H, W, C) float32 in [0, 1]; `output` as in `export.tflite`."""
     if output == "logits":

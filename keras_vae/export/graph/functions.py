@@ -6,11 +6,12 @@ from keras_vae.choice import unknown
 from keras_vae.export.graph.generator import normal
 from keras_vae.export.graph.rewrite import served
 
-SIGNATURES = ("decode", "from_noise", "encode", "reconstruct", "interpolate", "generate")
+SIGNATURES = ("decode", "from_noise", "draw", "encode", "reconstruct", "interpolate", "generate")
+DRAWING = ("from_noise", "draw", "generate")  # what needs a prior that can be drawn from
 OUTPUTS = ("pixels", "logits", "uint8")
 
 
-def functions(model, signatures=("decode",), output="pixels", batch=1, serve=served):
+def functions(model, signatures, output="pixels", batch=1, serve=served):
     """The functions of a file and the tensors that they take.
 
     Args:
@@ -48,6 +49,11 @@ def functions(model, signatures=("decode",), output="pixels", batch=1, serve=ser
     def from_noise(noise):
         return decode(prior.from_noise(noise))
 
+    def draw(noise):
+        z = prior.from_noise(noise)
+        # LiteRT's CompiledModel leaves an output unwritten that is nothing but an input.
+        return {"z": z if prior.makes_codes else tf.maximum(z, tf.float32.min)}
+
     def generate(seed):
         return from_noise(normal(seed, prior.noise_dim))
 
@@ -57,12 +63,13 @@ def functions(model, signatures=("decode",), output="pixels", batch=1, serve=ser
     inputs = {
         "decode": {"z": code},
         "from_noise": {"noise": (batch, prior.noise_dim)},
+        "draw": {"noise": (batch, prior.noise_dim)},
         "encode": {"images": (batch, *model.image_shape)},
         "reconstruct": {"images": (batch, *model.image_shape)},
         "interpolate": {"start": code, "end": code, "position": (batch, 1)},
         "generate": {"seed": (batch,)},
     }
-    bodies = (decode, from_noise, encode, reconstruct, interpolate, generate)
+    bodies = (decode, from_noise, draw, encode, reconstruct, interpolate, generate)
     bodies = {body.__name__: body for body in bodies}
     return {name: _traced(bodies[name], inputs[name]) for name in SIGNATURES if name in signatures}
 
@@ -81,7 +88,7 @@ def check_choices(model, signatures, output):
             raise unknown("signature", name, SIGNATURES)
     if output not in OUTPUTS:
         raise unknown("output", output, OUTPUTS)
-    drawing = [name for name in ("generate", "from_noise") if name in signatures]
+    drawing = [name for name in DRAWING if name in signatures]
     if drawing:
         if not model.can_sample:
             raise ValueError(

@@ -84,10 +84,12 @@ def calibration_inputs(model, signatures, batch, images=None, kinds=KINDS, count
     codes = calibration_codes(model, images, kinds, count)
     total = len(codes)
     position = np.linspace(0, 1, total, dtype="float32")[:, None]
-    normal = np.random.default_rng(1).standard_normal
+    noise = np.random.default_rng(1).standard_normal((total, model.prior_family.noise_dim))
+    noise = {"noise": noise.astype("float32")}
     arrays = {
         "decode": {"z": codes},
-        "from_noise": {"noise": normal((total, model.prior_family.noise_dim)).astype("float32")},
+        "draw": noise,
+        "from_noise": noise,
         "interpolate": {"start": codes, "end": codes[::-1], "position": position},
         "generate": {"seed": np.arange(total, dtype="int32")},
     }

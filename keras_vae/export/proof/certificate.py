@@ -19,7 +19,8 @@ def certify(path, model, images, seed=0):
     the image under both are compared: the same codes, so that their noise cancels.
 
     Args:
-        path: a .tflite file with the signature "decode", of any quantisation and output.
+        path: a .tflite file with the signature "decode" or "from_noise", of any quantisation and
+            output.
         model: the Autoencoder or VAE that it was exported from.
         images: (N, H, W, C) or (N, H, W) in the support of the likelihood; test images.
         seed: of the codes.
@@ -28,9 +29,9 @@ def certify(path, model, images, seed=0):
         dict of `verify`, its errors over these codes, and: images (N), nats_lost (by how much the
         ELBO falls where the file decodes, an Autoencoder's log p(x | code); nats per image),
         nats_lost_error (its standard error), psnr_db (of the file's images against the model's).
-        Of a file with the signature "from_noise", where each code has one noise: the same two of
+        Of a file with both signatures, where each code has one noise: the same two of
         nats_lost_from_noise, where the file makes codes and images of the noises of these codes,
-        so that the rounding of the prior counts as well.
+        so that the rounding of the prior counts as well. (Of "from_noise" alone nats_lost is that.)
 
     Raises:
         ValueError: as `verify`; images that the model cannot explain; or a likelihood that is not
@@ -67,9 +68,9 @@ def _from_noise(path, model, z):
     if path.is_dir() or not model.prior_family.invertible:
         return None
     file = open_file(path.read_bytes(), "interpreter")
-    if "from_noise" not in file.interpreter.get_signature_list():
+    if not {"decode", "from_noise"} <= set(file.interpreter.get_signature_list()):
         return None
-    noise = np.asarray(model.prior_family.to_noise(z)[0])
+    noise = decoder.noise_of(model, z)
     details = file.interpreter.get_signature_runner("from_noise").get_input_details()
     batch = details["noise"]["shape"][0]
     images = []

@@ -32,7 +32,9 @@ def verify(path, model, latents=None):
     """Decodes the same codes by the exported file and by the model.
 
     A .tflite file runs in LiteRT on one thread, a SavedModel in TensorFlow with TensorFlow's own
-    threads. The model computes in float32, also where it was trained under mixed precision.
+    threads. A file with the prior inside, whose first signature is "from_noise", is given the
+    noises of the codes; without codes noises are drawn. The model computes in float32, also where
+    it was trained under mixed precision.
 
     Args:
         path: a .tflite file or a SavedModel folder.
@@ -47,7 +49,8 @@ def verify(path, model, latents=None):
 
     Raises:
         FileNotFoundError: nothing at `path`.
-        ValueError: a broken file, no decoder, or the decoder of a model of another shape.
+        ValueError: a broken file, no decoder, the decoder of a model of another shape, or a file
+            that takes noise where the prior cannot tell that of a code.
     """
     return compared(path, model, latents)[0]
 
@@ -61,10 +64,10 @@ def compared(path, model, latents=None):
     """
     decoder.check(model)
     path = Path(path)
-    z = _codes(model, latents)
     if not path.exists():
         raise FileNotFoundError(f"No exported file at {path}.")
-    found, output, numbers = _saved_model(path, z) if path.is_dir() else _tflite(path, z)
+    run = _saved_model if path.is_dir() else _tflite
+    z, found, output, numbers = run(path, model, latents)
     expected = decoder.decode(model, z)
     if found.shape[:3] != expected.shape[:3]:
         raise _of_another(path, found, expected)
@@ -144,18 +147,26 @@ def _codes(model, latents):
     return z
 
 
-def _tflite(path, z):
+def _tflite(path, model, latents):
     content = path.read_bytes()
     opened = Decoder(content, str(path))
     numbers = {"bytes": len(content), "ops": count_builtin(content)}
-    found = opened.decode(z)
+    if opened.takes == "z":
+        given = z = _codes(model, latents)
+    elif latents is None:
+        given, z = decoder.trial_noise(model, CODES, seed=0)
+    else:
+        z = _codes(model, latents)
+        given = decoder.noise_of(model, z)
+    found = opened.decode(given)
     numbers["microseconds"] = opened.microseconds_per_image()
-    return found, note_of(content).get("output", "pixels"), numbers
+    return z, found, note_of(content).get("output", "pixels"), numbers
 
 
-def _saved_model(path, z):
+def _saved_model(path, model, latents):
+    z = _codes(model, latents)
     images, numbers = saved_model.run(path, z)
-    return images, "pixels", numbers
+    return z, images, "pixels", numbers
 
 
 def _of_another(path, found, expected):

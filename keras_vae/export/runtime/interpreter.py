@@ -21,6 +21,7 @@ class Decoder:
         interpreter: ai_edge_litert Interpreter, its tensors allocated.
         batch: codes of a call.
         latent_dim: numbers of a code.
+        takes: name of its input, "z" or, where the prior is inside, "noise".
 
     Raises:
         ValueError: not a .tflite file, a broken one, or its first signature is no decoder (one
@@ -40,6 +41,8 @@ class Decoder:
             )
         (self.batch, self.latent_dim), _ = found[0]
         self._input, self._output = (side[0]["index"] for side in ends)
+        signatures = list(self.interpreter.get_signature_list().values())
+        self.takes = signatures[0]["inputs"][0] if signatures else "z"
 
     def decode(self, z):
         """(N, latent_dim) float32 -> (N, H, W, C) as the file gives it.

@@ -88,7 +88,7 @@ def check(content, name="the .tflite file"):
         raise ValueError(
             f"{name} has the signatures {[key.decode() for key in signatures]} in "
             f"{model.SubgraphsLength()} subgraphs; TensorFlow Lite Micro runs one. Export each "
-            'into a file of its own: signatures=("decode",).'
+            'into a file of its own: signatures=("decode",), say.'
         )
     foreign = sorted({step.name for step in operators(content)} - OPERATORS)
     if foreign:
