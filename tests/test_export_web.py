@@ -140,7 +140,7 @@ def test_what_the_page_knows_of_a_model(site, name, digits):
     assert spreads[0] == pytest.approx(codes.std(axis=0).max(), rel=1e-2)
     is_vae = model.posterior_family is not None
     assert known["interpolation"] == ("spherical" if is_vae else "linear")
-    assert known["prior"] == ("standard_normal" if is_vae else "other")
+    assert known["prior"] == ("standard_normal" if is_vae else "noise")
 
 
 @pytest.mark.parametrize("name", ["dense_vae_digits", "dense_ae_digits"])
@@ -216,8 +216,8 @@ def test_the_same_site_is_not_built_twice_and_another_one_is(site, entries, lite
 
 
 def test_the_limit_holds(tmp_path, litert, monkeypatch):
-    monkeypatch.setattr(BUILDER, "DECODERS_LIMIT", 10_000)
-    with pytest.raises(ValueError, match=r"above the limit of 10,000: .*dense_ae_digits"):
+    monkeypatch.setattr(BUILDER, "DECODER_LIMIT", 10_000)
+    with pytest.raises(ValueError, match=r"'dense_ae_digits' has .* above the limit of 10,000"):
         web(tmp_path / "site", ["dense_ae_digits"], litert=litert)
     assert not list(tmp_path.iterdir())
 
@@ -242,7 +242,7 @@ NO_FILES = {"decoder": {"bytes": 1}, "encoder": None, "golden": None, "error": N
 
 def test_a_prior_that_the_page_cannot_draw_from_comes_as_draws(entries, monkeypatch):
     path = entries["dense_vae_digits"]
-    monkeypatch.setattr(web_models.priors, "StandardNormal", ())
+    monkeypatch.setattr(web_models.priors, "StandardNormal", ())  # and this one makes no codes
     known = web_models.describe(path, zoo.load(path), zoo.info(path), NO_FILES)
     assert known["prior"] == "other"
     assert np.shape(known["draws"]) == (web_models.DRAWS, 8)

@@ -53,6 +53,19 @@ def decode(page, z):
     return np.asarray(page.evaluate(decoded, z.tolist()))
 
 
+def drawn(page, noise):
+    """(N, D) codes that the model on the page makes of noises (N, noise_dim)."""
+    made = """async (noises) => {
+      const { state } = await import("./app.js");
+      const decoder = await state.model.decoder();
+      const draw = (noise) => decoder.run(Float32Array.from(noise), "draw");
+      const codes = [];
+      for (const noise of noises) codes.push([...(await draw(noise))]);
+      return codes;
+    }"""
+    return np.asarray(page.evaluate(made, noise.tolist()))
+
+
 def painted(canvas):
     """(H, W) levels 0..255 of the first channel of a canvas, which is a locator."""
     height, width, *levels = canvas.evaluate(LEVELS)

@@ -1,5 +1,5 @@
 // Wires the page: a model, the code that is shown, and the ways to choose another code.
-import { between, choice, normal } from "./codes.js";
+import { between, choice } from "./codes.js";
 import { LatentMap } from "./map.js";
 import { Model } from "./model.js";
 import { keepOffline } from "./offline.js";
@@ -139,11 +139,11 @@ function mapNote({ points, share, axes_by, codes_of, latent_dim }) {
 
 // ---- surprise -------------------------------------------------------------------------------
 
-function surprise() {
+async function surprise() {
   const { model } = state;
-  const random = "A new picture: its code was drawn at random.";
-  if (model.draws) return show(Float32Array.from(choice(model.draws)), "", random);
-  if (model.prior === "standard_normal") return show(normal(model.latent_dim), "", random);
+  const z = await model.draw();
+  if (model !== state.model) return; // another one was chosen meanwhile
+  if (z) return show(z, "", "A new picture: its code was drawn at random.");
   // A prior that was never fitted: somewhere between two real codes.
   const [from, to] = [choice(model.examples), choice(model.examples)].map(({ z }) => Float32Array.from(z));
   const told = `A code between those of two ${model.codes_of === "test" ? "test images" : "draws"}.`;

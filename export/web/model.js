@@ -1,5 +1,5 @@
 // One model of the site: its files, opened when they are needed, and what models.json says of it.
-import { Plane } from "./codes.js";
+import { choice, normal, Plane } from "./codes.js";
 import { bytesOf, compile } from "./runtime.js";
 
 export class Model {
@@ -23,18 +23,27 @@ export class Model {
     const { path, webgpu } = this.files.decoder;
     const [bytes, litert] = await Promise.all([bytesOf(path), this.started]);
     return compile(bytes, webgpu && litert.webgpu, async (network) => {
-      const { z, pixels } = await this.golden();
-      for (let i = 0; i < z.length; i += 1) {
-        const found = await network.run(Float32Array.from(z[i]));
-        const error = found.reduce((sum, value, j) => sum + Math.abs(value - pixels[i][j]), 0);
+      const { z, pixels, noise = [], codes } = await this.golden();
+      const near = async (given, expected, error, signature) => {
+        const found = await network.run(Float32Array.from(given), signature);
+        const sum = found.reduce((total, value, j) => total + Math.abs(value - expected[j]), 0);
         // A tolerance of 0 would refuse the rounding of another processor in a float32 file.
-        if (!(error / found.length <= Math.max(1e-4, 2 * this.error.mean))) return false;
+        return sum / found.length <= Math.max(1e-4, 2 * error);
+      };
+      for (let i = 0; i < z.length; i += 1) {
+        if (!(await near(z[i], pixels[i], this.error.mean))) return false;
+      }
+      for (let i = 0; i < noise.length; i += 1) {
+        if (!(await near(noise[i], codes[i], this.error.draw, "draw"))) return false;
       }
       return true;
     });
   }
 
-  /** { z: (N, latent_dim), pixels: (N, H * W * C) } that the unquantised decoder gives. */
+  /**
+   * { z: (N, latent_dim), pixels: (N, H * W * C) } that the unquantised decoder gives; of a prior
+   * that is drawn from noise also { noise: (N, noise_dim), codes: (N, latent_dim) }.
+   */
   async golden() {
     return (await fetch(this.files.golden.path)).json();
   }
@@ -53,6 +62,13 @@ export class Model {
   /** Float32Array code -> Float32Array pixels in [0, 1]. */
   async decode(z) {
     return (await this.decoder()).run(z);
+  }
+
+  /** A code drawn from the prior; undefined where that was never fitted. */
+  async draw() {
+    if (this.prior === "standard_normal") return normal(this.latent_dim);
+    if (this.prior === "noise") return (await this.decoder()).run(normal(this.noise_dim), "draw");
+    return this.draws && Float32Array.from(choice(this.draws));
   }
 
   async encode(pixels) {

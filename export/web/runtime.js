@@ -64,26 +64,26 @@ export async function bytesOf(path) {
   return new Uint8Array(await new Response(unpacked).arrayBuffer());
 }
 
-/** A compiled file with one input and one output, float32 both, batch 1. */
+/** A compiled file; each of its signatures has one input and one output, float32 both, batch 1. */
 export class Network {
   constructor(compiled, accelerator) {
     this.compiled = compiled;
     this.accelerator = accelerator; // "webgpu" or "wasm"
-    const [input] = compiled.getInputDetails();
-    this.inputShape = Array.from(input.shape);
     this.recent = [];
     this.runs = 0;
   }
 
-  /** Float32Array in, Float32Array out. */
-  async run(values) {
+  /** Float32Array in, Float32Array out; by the file's first signature, or the one that is named. */
+  async run(values, signature = null) {
     const began = performance.now();
-    const input = new Tensor(values, this.inputShape);
+    const runner = signature ? this.compiled.signatures[signature] : this.compiled;
+    const [{ shape }] = runner.getInputDetails();
+    const input = new Tensor(values, Array.from(shape));
     try {
-      const [output] = await this.compiled.run([input]);
+      const [output] = await runner.run([input]);
       try {
         const result = (await output.data()).slice();
-        this.count(performance.now() - began);
+        if (!signature) this.count(performance.now() - began);
         return result;
       } finally {
         output.delete();

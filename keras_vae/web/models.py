@@ -11,6 +11,7 @@ from keras_vae import private_api, zoo
 from keras_vae.distributions import priors
 from keras_vae.export.graph import decoder
 from keras_vae.export.runtime.interpreter import run
+from keras_vae.export.runtime.runtimes import open_file
 from keras_vae.export.tflite import tflite
 
 POINTS = 300  # codes on the map
@@ -41,14 +42,16 @@ def write_files(name, model, folder, quantize):
         dict: "decoder" and "encoder", dicts of path (relative to the site), bytes (of the packed
         file, what a visitor loads) and unpacked_bytes, that of the decoder also of webgpu (whether
         it runs whole there); "golden", dict of path; "error", dict of the mean and max absolute
-        error of the decoder's pixels, in [0, 1], against the golden ones.
+        error of the decoder's pixels, in [0, 1], against the golden ones, and of a prior that is
+        drawn from noise also of draw, the mean absolute error of its codes.
     """
-    place = Path("models") / folder.name
+    place, draws = Path("models") / folder.name, _prior(model) == "noise"
     images = _calibration_images(name, model) if quantize in ("weights", "int8") else None
     written, contents = {}, {}
-    for part, signature in (("decoder", "decode"), ("encoder", "encode")):
+    parts = {"decoder": ("decode", "draw") if draws else ("decode",), "encoder": ("encode",)}
+    for part, signatures in parts.items():
         unpacked = folder / f"{part}.tflite"
-        tflite(model, unpacked, quantize, signatures=(signature,), calibration_images=images)
+        tflite(model, unpacked, quantize, signatures=signatures, calibration_images=images)
         contents[part] = unpacked.read_bytes()
         if quantize in ("dynamic", "int8"):
             contents[part] = coarsen(contents[part])
@@ -63,10 +66,16 @@ def write_files(name, model, folder, quantize):
     written["decoder"]["webgpu"] = quantize in WEBGPU
     z, pixels = zoo.golden(name)
     golden = {"z": _numbers(z, 7), "pixels": _numbers(pixels.reshape(len(z), -1), 7)}
-    (folder / "golden.json").write_text(json.dumps(golden, separators=(",", ":")))
-    written["golden"] = {"path": (place / "golden.json").as_posix()}
     error = np.abs(run(contents["decoder"], z) - pixels)
     written["error"] = {"mean": float(error.mean()), "max": float(error.max())}
+    if draws:
+        noise, codes = decoder.trial_noise(model, len(z), seed=7)
+        golden |= {"noise": _numbers(noise, 7), "codes": _numbers(codes, 7)}
+        file = open_file(contents["decoder"], "interpreter")
+        found = np.concatenate([file("draw", noise=row[None])["z"] for row in noise])
+        written["error"]["draw"] = float(np.abs(found - codes).mean())
+    (folder / "golden.json").write_text(json.dumps(golden, separators=(",", ":")))
+    written["golden"] = {"path": (place / "golden.json").as_posix()}
     return written
 
 
@@ -115,7 +124,7 @@ def describe(name, model, entry, files):
         std); plane (origin, two orthonormal axes) and share (of the variance in it); axes_by
         ("labels": their means differ most in it; or "variance"); points ([u, v, label] in the
         plane); examples (label, z); fill and pen (shares of the image: a figure's larger side, the
-        width of its strokes); prior and draws; interpolation ("spherical" or "linear").
+        width of its strokes); prior, noise_dim and draws; interpolation ("spherical" or "linear").
     """
     known = zoo.examples(name)
     if known is None:
@@ -155,6 +164,7 @@ def describe(name, model, entry, files):
         "fill": float(known["fill"]),
         "pen": float(known["pen"]),
         "prior": prior,
+        "noise_dim": model.prior_family.noise_dim if prior == "noise" else None,
         "draws": _numbers(decoder.trial_codes(model, DRAWS, seed=0)) if prior == "other" else None,
         "interpolation": "spherical" if prior == "standard_normal" else "linear",
     }
@@ -245,12 +255,14 @@ def _prior(model):
     """How the page draws codes.
 
     Returns:
-        "standard_normal": by itself; "other": out of the draws that it is given; None: not at all.
+        "standard_normal": by itself; "noise": by the decoder file's signature "draw"; "other": out
+        of the draws that it is given; None: not at all.
     """
     if not model.can_sample:
         return None
-    plain = isinstance(model.prior_family, priors.StandardNormal)
-    return "standard_normal" if plain else "other"
+    if isinstance(model.prior_family, priors.StandardNormal):
+        return "standard_normal"
+    return "noise" if model.prior_family.makes_codes else "other"
 
 
 def _numbers(array, digits=4):

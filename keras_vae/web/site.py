@@ -13,7 +13,7 @@ from keras_vae.choice import unknown
 from keras_vae.export.tflite import QUANTIZE
 from keras_vae.web.models import describe, write_files
 
-DECODERS_LIMIT = 2_000_000  # bytes, gzipped, that all decoders of a quantised site may have
+DECODER_LIMIT = 1_000_000  # bytes, gzipped, of a quantised site: a visitor loads one at a time
 PACKED = {".html", ".css", ".js", ".json", ".svg", ".webmanifest", ".wasm"}  # a .gz beside each
 PAGE_SUFFIXES = {".html", ".css", ".js", ".svg", ".png", ".webmanifest"}
 RUNTIMES = ("litert_wasm_internal", "litert_wasm_compat_internal")  # with relaxed SIMD, and without
@@ -54,8 +54,8 @@ def web(folder, names=None, quantize="weights", litert=None):
         Site.
 
     Raises:
-        ValueError: an unknown name or `quantize`, two models of the same name, or quantised
-            decoders of more than 2 MB together.
+        ValueError: an unknown name or `quantize`, two models of the same name, or a quantised
+            decoder of more than 1 MB.
         FileNotFoundError: LiteRT.js is not installed in the version of the page; the error says
             where it was looked for, and how to install it.
         FileExistsError: the folder holds something else.
@@ -125,15 +125,17 @@ def _write(folder, entries, quantize, packages, key):
         model = zoo.load(name)
         files = write_files(name, model, place, quantize)
         models.append(describe(name, model, entry, files))
-    total = sum(model["files"]["decoder"]["bytes"] for model in models)
-    if quantize in ("weights", "dynamic", "int8") and total > DECODERS_LIMIT:
-        sizes = {model["name"]: model["files"]["decoder"]["bytes"] for model in models}
-        raise ValueError(
-            f"The {len(models)} decoders have {total:,} bytes together, above the limit of "
-            f"{DECODERS_LIMIT:,}: {sizes}. Name fewer models, or train smaller ones."
-        )
+    decoders = {model["name"]: model["files"]["decoder"]["bytes"] for model in models}
+    for name, size in decoders.items():
+        if quantize in ("weights", "dynamic", "int8") and size > DECODER_LIMIT:
+            raise ValueError(
+                f"The decoder of {name!r} has {size:,} bytes, above the limit of "
+                f"{DECODER_LIMIT:,}: a phone would wait for it. Leave it out, or train a smaller "
+                "one."
+            )
     _tell_apart(models)
     sizes = {name: (folder / f"litert/{name}.wasm").stat().st_size for name in RUNTIMES}
+    total = sum(decoders.values())
     listing = {"quantize": quantize, "decoders_bytes": total, "runtimes": sizes, "models": models}
     _dump(listing, folder / "models.json")
     # The service worker reads this: what to keep, under a version made of the content.
