@@ -62,10 +62,11 @@ def constants(source, names):
     return [int(values[0]) for values in found]
 
 
-def check_sizes(tensors, latent_dim, height, width):
+def check_sizes(tensors, latent_dim, noise_dim, height, width):
     assert tensors["decode", "input", "z"][1] == (1, latent_dim)
+    assert tensors["from_noise", "input", "noise"][1] == (1, noise_dim)
     assert tensors["generate", "input", "seed"][1] == (1,)
-    for signature in ("decode", "generate"):
+    for signature in ("decode", "from_noise", "generate"):
         assert tensors[signature, "output", "images"][1] == (1, height, width, 1)
 
 
@@ -87,11 +88,11 @@ def test_kotlin_names_types_and_sizes(written):
     runs = re.findall(
         r'run\(mapOf\("(\w+)" to (\w+)\), mapOf\("(\w+)" to (\w+)\), "(\w+)"\)', KOTLIN
     )
-    assert len(runs) == KOTLIN.count("model.run(") == 2
+    assert len(runs) == KOTLIN.count("model.run(") == 3
     for key, name, out_key, out_name, signature in runs:
         assert opened[name] == (signature, "input", key)
         assert opened[out_name] == (signature, "output", out_key)
-    check_sizes(tensors, *constants(KOTLIN, ["LATENT_DIM", "HEIGHT", "WIDTH"]))
+    check_sizes(tensors, *constants(KOTLIN, ["LATENT_DIM", "NOISE_DIM", "HEIGHT", "WIDTH"]))
 
 
 def test_swift_names_types_and_sizes(written):
@@ -102,7 +103,7 @@ def test_swift_names_types_and_sizes(written):
     calls = re.findall(
         r'func \w+\(_ (\w+): (\S+)\)[^}]*run\("(\w+)", input: "(\w+)", \[?(\w+)', SWIFT
     )
-    assert len(calls) == SWIFT.count('run("') == 2
+    assert len(calls) == SWIFT.count('run("') == 3
     (output,) = re.findall(r'outputName\(outputIndex: 0, .* == "(\w+)"', SWIFT)
     (image,) = re.findall(r"func image\(_ pixels: (\S+)\)", SWIFT)
     found = {}
@@ -111,7 +112,7 @@ def test_swift_names_types_and_sizes(written):
         found[signature, "input", key] = SWIFT_TYPES[kind]
         found[signature, "output", output] = SWIFT_TYPES[image]
     assert found == {key: dtype for key, (dtype, _) in tensors.items()}
-    check_sizes(tensors, *constants(SWIFT, ["latentDim", "height", "width"]))
+    check_sizes(tensors, *constants(SWIFT, ["latentDim", "noiseDim", "height", "width"]))
 
 
 @pytest.mark.parametrize("page", sorted(PAGES))

@@ -15,6 +15,8 @@ class VaeDecoder(assets: AssetManager) : AutoCloseable {
     CompiledModel.create(assets, FILE, CompiledModel.Options(Accelerator.CPU))
   private val z = model.createInputBuffer("z", "decode") // (1, LATENT_DIM) float32
   private val decoded = model.createOutputBuffer("images", "decode") // (1, HEIGHT, WIDTH, 1)
+  private val noise = model.createInputBuffer("noise", "from_noise") // (1, NOISE_DIM) float32
+  private val drawn = model.createOutputBuffer("images", "from_noise")
   private val seed = model.createInputBuffer("seed", "generate") // (1) int32
   private val generated = model.createOutputBuffer("images", "generate")
 
@@ -26,9 +28,12 @@ class VaeDecoder(assets: AssetManager) : AutoCloseable {
     return bitmap(decoded.readFloat())
   }
 
-  /** The image of a code drawn from the prior, a standard normal. */
-  fun sample(random: Random = Random()): Bitmap =
-    decode(FloatArray(LATENT_DIM) { random.nextGaussian().toFloat() })
+  /** The image of a draw from the prior, which the file makes of standard normal numbers. */
+  fun sample(random: Random = Random()): Bitmap {
+    noise.writeFloat(FloatArray(NOISE_DIM) { random.nextGaussian().toFloat() })
+    model.run(mapOf("noise" to noise), mapOf("images" to drawn), "from_noise")
+    return bitmap(drawn.readFloat())
+  }
 
   /** The image that belongs to a number: the same one on every device. */
   fun generate(number: Int): Bitmap {
@@ -38,7 +43,7 @@ class VaeDecoder(assets: AssetManager) : AutoCloseable {
   }
 
   override fun close() {
-    listOf(z, decoded, seed, generated).forEach { it.close() }
+    listOf(z, decoded, noise, drawn, seed, generated).forEach { it.close() }
     model.close()
   }
 
@@ -54,6 +59,7 @@ class VaeDecoder(assets: AssetManager) : AutoCloseable {
   companion object {
     const val FILE = "decoder.tflite"
     const val LATENT_DIM = 32
+    const val NOISE_DIM = 32
     const val HEIGHT = 28
     const val WIDTH = 28
   }

@@ -8,6 +8,7 @@ import LiteRT
 final class VaeDecoder {
   static let file = (name: "decoder", type: "tflite")
   static let latentDim = 32
+  static let noiseDim = 32
   static let height = 28
   static let width = 28
 
@@ -29,9 +30,13 @@ final class VaeDecoder {
     return try run("decode", input: "z", code)  // (1, latentDim) float32
   }
 
-  /// The image of a code drawn from the prior, a standard normal.
+  /// The image of a draw from the prior, which the file makes of standard normal numbers.
   func sample() throws -> CGImage {
-    try decode((0..<Self.latentDim).map { _ in Self.normal() })
+    try fromNoise((0..<Self.noiseDim).map { _ in Self.normal() })
+  }
+
+  private func fromNoise(_ noise: [Float]) throws -> CGImage {
+    try run("from_noise", input: "noise", noise)  // (1, noiseDim) float32
   }
 
   /// The image that belongs to a number: the same one on every device.
