@@ -149,6 +149,10 @@ def evaluate(
     count: Annotated[
         int | None, typer.Option(min=1, help="Only the first test images; all by default.")
     ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Folder to keep what is measured in, so that the same command goes on."),
+    ] = None,
     as_json: Json = False,
 ):
     """Measures a model on the test images of its data set, as its card was measured.
@@ -158,7 +162,7 @@ def evaluate(
     from keras_vae.zoo import runs
 
     with terminal.progress(as_json):
-        numbers = runs.evaluate(name, importance_samples, count)
+        numbers = runs.evaluate(name, importance_samples, count, kept=keep)
     if as_json:
         return terminal.as_json(numbers)
     terminal.numbers(numbers)

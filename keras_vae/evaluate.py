@@ -5,7 +5,7 @@ import numpy as np
 from keras_vae.models import checks
 
 
-def report(model, images, importance_samples=100, seed=0, progress=True, *, labels=None):
+def report(model, images, importance_samples=100, seed=0, progress=True, *, labels=None, kept=None):
     """Measures a model on images.
 
     Args:
@@ -17,12 +17,15 @@ def report(model, images, importance_samples=100, seed=0, progress=True, *, labe
         seed: of the posterior samples.
         progress: show a progress bar.
         labels: (N,) integers, for a model with `takes_labels`.
+        kept: folder where what was measured of each part of the images is kept, so that the same
+            call, on the same weights, goes on after an interruption; or None. Of VAEs.
 
     Returns:
         dict. Of a model with a code: images, mse (per pixel and channel), psnr_db, active_units
         (latent dimensions whose code varies over the images by more than 0.01), distortion_nats.
         A VAE also: rate_nats, elbo_nats, nll_nats, importance_samples, bits_per_dim (of nll_nats;
-        for a density on [0, 1] per 8-bit level, that is plus 8), and, of 10 images a latent or
+        for a density on [0, 1] per 8-bit level, that is plus 8), where K is above 1,000
+        nll_1000_samples_nats (the bound of the first 1,000 samples), and, of 10 images a latent or
         more, marginal_kl_nats with its marginal_kl_error_nats: what a better prior would save of
         the rate, see `models.marginal.marginal_kl`. Of a model whose likelihood is exact: images,
         nll_nats, bits_per_dim.
@@ -33,11 +36,12 @@ def report(model, images, importance_samples=100, seed=0, progress=True, *, labe
     images, _ = checks.prepare_inputs(images, None, model.image_shape, model.likelihood_family)
     if importance_samples < 1:
         raise ValueError(f"importance_samples must be at least 1; received {importance_samples}.")
-    if not model.takes_labels:
-        return model.numbers(images, importance_samples, seed, progress)
-    if labels is None or len(labels) != len(images):
-        raise ValueError(f"{type(model).__name__} is measured with labels=(N,), one an image.")
-    return model.numbers(images, importance_samples, seed, progress, labels=np.asarray(labels))
+    more = {} if kept is None else {"kept": kept}
+    if model.takes_labels:
+        if labels is None or len(labels) != len(images):
+            raise ValueError(f"{type(model).__name__} is measured with labels=(N,), one an image.")
+        more["labels"] = np.asarray(labels)
+    return model.numbers(images, importance_samples, seed, progress, **more)
 
 
 def pca_mse(train_images, test_images, latent_dim):

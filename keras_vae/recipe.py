@@ -18,6 +18,8 @@ class Recipe:
         data: name for `data.load`, or a folder of pictures.
         builder: key of `models.BUILDERS`.
         arguments: of the builder; `image_shape` comes from the data where it is left out.
+        start: entry whose weights the training starts from, wherever this model has weights of the
+            same shape in the same place; or None for random ones.
         epochs: passes over the training images.
         batch_size: images in a step.
         learning_rate: of Adam; falls to 0 along a cosine where `cosine_decay` is true.
@@ -41,6 +43,7 @@ class Recipe:
     data: str
     builder: str
     arguments: dict = dataclasses.field(default_factory=dict)
+    start: str | None = None
     epochs: int
     batch_size: int = 128
     learning_rate: float = 1e-3

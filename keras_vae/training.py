@@ -44,7 +44,7 @@ class Run:
     seconds: float
 
 
-def run(recipe, checkpoints=None, verbose="auto"):
+def run(recipe, checkpoints=None, verbose="auto", start=None):
     """Trains and measures.
 
     Args:
@@ -53,17 +53,24 @@ def run(recipe, checkpoints=None, verbose="auto"):
             an interruption; or None.
         verbose: "auto" for one line that is rewritten in a terminal and a line an epoch elsewhere;
             or as in Keras, where 0 shows nothing.
+        start: the model that the recipe's `start` names.
 
     Returns:
         Run.
 
     Raises:
-        ValueError: the checkpoints are those of another recipe.
+        ValueError: the checkpoints are those of another recipe, or the recipe starts from an entry
+            and none is given.
     """
+    if (start is None) != (recipe.start is None):
+        raise ValueError(
+            f"The recipe starts from {recipe.start!r}, and start={start!r} was given; "
+            "`zoo.runs.train` gives the model of that entry."
+        )
     images = load_data(recipe)
     arguments = {"image_shape": images.image_shape, **recipe.arguments}
     keras.utils.set_random_seed(recipe.seed)
-    model = _build_trainee(recipe, arguments, len(images.train))
+    model = _build_trainee(recipe, arguments, len(images.train), start)
     if checkpoints is not None:
         _claim(checkpoints, recipe)
     states = Checkpoints(checkpoints)
@@ -83,7 +90,7 @@ def run(recipe, checkpoints=None, verbose="auto"):
     trained.compile(keras.optimizers.Adam(recipe.learning_rate))
     seconds = states.seconds + _make_quantization_aware(trained, images, recipe, verbose)
     trained.complete(data.pixels(images.train, recipe.binarize, recipe.seed))
-    numbers = measure(trained, images, recipe, progress=verbose != 0)
+    numbers = measure(trained, images, recipe, progress=verbose != 0, kept=checkpoints)
     return Run(recipe, arguments, trained, images, numbers, seconds)
 
 
@@ -93,8 +100,19 @@ def calibration_images(images, recipe):
     return data.pixels(chosen, recipe.binarize, recipe.seed)
 
 
-def measure(model, images, recipe, progress=True):
-    """`evaluate.report` on the test images of a recipe; for an autoencoder also PCA's error."""
+def measure(model, images, recipe, progress=True, kept=None):
+    """`evaluate.report` on the test images of a recipe; for an autoencoder also PCA's error.
+
+    Args:
+        model: as the recipe builds it.
+        images: data.Data.
+        recipe: Recipe.
+        progress: show a progress bar.
+        kept: see `evaluate.report`.
+
+    Returns:
+        dict of numbers.
+    """
     test = data.pixels(images.test, recipe.binarize, recipe.seed)
     numbers = evaluate.report(
         model,
@@ -103,6 +121,7 @@ def measure(model, images, recipe, progress=True):
         recipe.seed,
         progress,
         labels=images.test.labels if model.takes_labels else None,
+        kept=kept,
     )
     if isinstance(model, models.Autoencoder):
         train = data.pixels(images.train, recipe.binarize, recipe.seed)
@@ -129,13 +148,15 @@ def is_folder(name):
     return Path(name).name != name or (name not in data.NAMES and os.path.isdir(name))
 
 
-def _build_trainee(recipe, arguments, train_images):
+def _build_trainee(recipe, arguments, train_images, start=None):
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.dtype_policy)
     try:
         model = models.build(recipe.builder, **arguments)
     finally:
         keras.config.set_dtype_policy(policy)
+    if start is not None:
+        _begin_with(model, start)
     rate = recipe.learning_rate
     if recipe.cosine_decay:
         steps = -(-train_images // recipe.batch_size) * recipe.epochs
@@ -147,6 +168,17 @@ def _build_trainee(recipe, arguments, train_images):
     model.compile(optimizer, jit_compile=recipe.jit_compile)
     model.optimizer.build(model.trainable_variables)  # so that a checkpoint finds its slots
     return model
+
+
+def _begin_with(model, start):
+    """Gives a model the weights of another, part by part, wherever places and shapes agree."""
+    for part in ("encoder", "decoder", "posterior_family", "prior_family"):
+        ours, theirs = (getattr(m, part, None) for m in (model, start))
+        if ours is None or type(ours) is not type(theirs):
+            continue
+        for own, other in zip(ours.weights, theirs.weights):
+            if own.shape == other.shape:
+                own.assign(other)
 
 
 def _make_quantization_aware(model, images, recipe, verbose):

@@ -201,7 +201,9 @@ class WithLabels(models.VAE):
         loss, elbo = distortion + rate + unread, -(distortion + rate)
         return {"loss": loss, "distortion": distortion, "rate": rate, "elbo": elbo}
 
-    def numbers(self, images, importance_samples=100, seed=0, progress=True, labels=None):
+    def numbers(
+        self, images, importance_samples=100, seed=0, progress=True, kept=None, *, labels=None
+    ):
         keras.utils.set_random_seed(seed)
         terms = self.terms(images, images, tf.constant(labels), training=False)
         told = {f"{name}_nats": float(np.mean(terms[name])) for name in self.tracked[1:]}

@@ -103,6 +103,35 @@ def test_bound_falls_as_samples_grow():
     assert many == pytest.approx(-linear.log_p(images).mean(), abs=0.02)
 
 
+def test_the_usual_number_of_samples_is_told_beside_a_larger_one(monkeypatch):
+    linear = LinearGaussian(off=0.6)
+    images = linear.images(7)
+    monkeypatch.setattr(importance, "POSITIONS_PER_STEP", 6 * 300)  # several steps to the thousand
+    terms = importance.importance_terms(linear.model, images, 2500)
+    usual = importance.importance_terms(linear.model, images, 1000)["nll"]
+    np.testing.assert_allclose(terms["nll_compared"], usual, atol=1e-5)
+    assert np.abs(terms["nll"] - usual).max() > 1e-4
+    assert "nll_compared" not in importance.importance_terms(linear.model, images, 1000)
+
+
+def test_an_interrupted_measuring_goes_on(monkeypatch, tmp_path):
+    linear = LinearGaussian()
+    images = linear.images(6)
+    monkeypatch.setattr(importance, "POSITIONS_PER_STEP", 6 * 2 * 50)  # batches of two images
+    measure = lambda: importance.importance_terms(linear.model, images, 50, kept=tmp_path)
+    whole = measure()
+    (states,) = tmp_path.iterdir()
+    assert sorted(path.name for path in states.iterdir()) == ["0.npz", "2.npz", "4.npz"]
+    (states / "2.npz").unlink()  # an interruption had left it out
+    kept = np.load(states / "0.npz")
+    np.savez(states / "0.npz", **{name: kept[name] + 1 for name in kept.files})
+    again = measure()
+    np.testing.assert_allclose(again["nll"][:2], whole["nll"][:2] + 1)  # read, not measured
+    np.testing.assert_array_equal(again["nll"][2:], whole["nll"][2:])
+    linear.model.decoder.weights[-1].assign_add(np.ones(6, "float32"))  # another model: anew
+    assert measure()["nll"].mean() > whole["nll"].mean() + 1
+
+
 @pytest.mark.parametrize("positions", [1, 6 * 64, 6 * 300, 10**9])
 def test_results_do_not_depend_on_the_chunks(monkeypatch, positions):
     linear = LinearGaussian()

@@ -212,6 +212,17 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path, monkeypatch):
         np.testing.assert_array_equal(first, second)
 
 
+def test_a_run_starts_from_the_weights_of_another_where_shapes_agree(tiny_run):
+    kind = {**tiny_run.recipe.arguments, "prior": "full_normal"}
+    still = tiny(arguments=kind, start="dense_vae_tiny", learning_rate=1e-12, epochs=1)
+    model = training.run(still, verbose=0, start=tiny_run.model).model
+    for own, other in zip(model.encoder.weights, tiny_run.model.encoder.weights):
+        np.testing.assert_allclose(own, other, atol=1e-6)
+    assert len(model.prior_family.weights) == 3  # its own: the other prior had none
+    with pytest.raises(ValueError, match=r"starts from 'dense_vae_tiny', and start=None"):
+        training.run(still, verbose=0)
+
+
 def test_the_int8_aware_phase_comes_after_the_checkpoints(tmp_path, monkeypatch):
     """The same checkpoints, the same encoder; the decoder alone has moved, and it took time."""
     _, plain = run_spied(monkeypatch, tiny(epochs=2), tmp_path)

@@ -61,7 +61,7 @@ class Autoencoder(CodeModel):
     def complete(self, images):
         self.fit_prior(images)
 
-    def numbers(self, images, importance_samples=100, seed=0, progress=True):
+    def numbers(self, images, importance_samples=100, seed=0, progress=True, kept=None):
         """As `CodeModel.numbers`, and the distortion at the codes."""
         told, total = super().numbers(images), 0.0
         codes = self.encode(images)

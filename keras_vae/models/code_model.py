@@ -156,7 +156,7 @@ class CodeModel(ImageModel):
 
     # ---- what it answers for itself -------------------------------------------------------------
 
-    def numbers(self, images, importance_samples=100, seed=0, progress=True):
+    def numbers(self, images, importance_samples=100, seed=0, progress=True, kept=None):
         """What `evaluate.report` says of the codes and of what they decode to."""
         codes = self.encode(images)
         error = np.mean(np.square(self.decode(codes) - images), dtype="float64")

@@ -73,12 +73,12 @@ class ImageModel(keras.Model):
         """(N, H, W, C) images -> (N,) log p(x) in nats, of models that know it exactly."""
         raise NotImplementedError(f"{type(self).__name__} does not know its likelihood exactly.")
 
-    def numbers(self, images, importance_samples=100, seed=0, progress=True):
+    def numbers(self, images, importance_samples=100, seed=0, progress=True, kept=None):
         """What `evaluate.report` says of the model; here, of an exact likelihood.
 
         Args:
             images: (N, H, W, C) float32 in the support of the likelihood.
-            importance_samples, seed, progress: see `evaluate.report`.
+            importance_samples, seed, progress, kept: see `evaluate.report`.
 
         Returns:
             dict whose keys end in their units.

@@ -1,14 +1,20 @@
 """Importance samples of a VAE: distortion, rate and the bound on log p(x), image by image."""
 
+import hashlib
+import io
+from pathlib import Path
+
 import numpy as np
 import tensorflow as tf
 
+from keras_vae import atomic
 from keras_vae.progress import Bar
 
+COMPARED = 1000  # draws behind most published bounds: theirs is told beside that of more
 POSITIONS_PER_STEP = 2_000_000  # pixels decoded at a time, whatever K is: some hundred MB
 
 
-def importance_terms(model, images, importance_samples, seed=0, progress=False):
+def importance_terms(model, images, importance_samples, seed=0, progress=False, kept=None):
     """The terms of each image, from `importance_samples` draws of its posterior.
 
     Args:
@@ -17,10 +23,13 @@ def importance_terms(model, images, importance_samples, seed=0, progress=False):
         importance_samples: draws of z for each image.
         seed: of the draws.
         progress: show a progress bar.
+        kept: folder where what was measured of each batch is kept, so that the same call, on the
+            same weights, goes on after an interruption; or None.
 
     Returns:
         dict of (N,) float64, nats per image: "distortion" (mean over the draws), "rate" (closed
-        form where there is one), "nll" (the importance-sampled bound).
+        form where there is one), "nll" (the importance-sampled bound), and of more than COMPARED
+        draws "nll_compared", the bound of the first COMPARED of them.
     """
     pixels = int(np.prod(model.image_shape))
     draws = int(np.clip(POSITIONS_PER_STEP // pixels, 1, importance_samples))
@@ -28,18 +37,50 @@ def importance_terms(model, images, importance_samples, seed=0, progress=False):
     terms_of = lambda x, count, key: vars(model.sample_terms(x, x, count, seed=key))
     step = tf.function(terms_of, reduce_retracing=True)
     bar = Bar(-(-len(images) // batch), "measuring", silent=not progress)
+    states = kept and Path(kept) / _key(model, images, importance_samples, seed)
     parts = []
     for start in range(0, len(images), batch):
+        file = states and states / f"{start}.npz"
+        if file and file.is_file():
+            with np.load(file) as done:
+                parts.append(dict(done))
+            bar.add(1)
+            continue
         x = tf.convert_to_tensor(images[start : start + batch])
-        sums = _Sums(len(x))
-        for first in range(0, importance_samples, draws):
-            count = min(draws, importance_samples - first)
+        sums, compared = _Sums(len(x)), {}
+        first = 0
+        for end in _ends(importance_samples, draws):
             key = tf.constant([(seed * 1_000_003 + start) % 2**31, first], tf.int32)
-            terms = step(x, count, key)
+            terms = step(x, end - first, key)
             sums.add(**{name: value.numpy().astype("float64") for name, value in terms.items()})
-        parts.append(sums.terms())
+            if end == COMPARED < importance_samples:
+                compared = {"nll_compared": sums.terms()["nll"]}
+            first = end
+        parts.append({**sums.terms(), **compared})
+        if file:
+            _write(file, parts[-1])
         bar.add(1)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _ends(total, draws):
+    """Where the draws of a step end: after each `draws` of them, at COMPARED, and at the last."""
+    return sorted({*range(draws, total, draws), *([COMPARED] if total > COMPARED else []), total})
+
+
+def _key(model, images, importance_samples, seed):
+    """Tells what is measured from everything else: weights, images, number and seed of draws."""
+    told = hashlib.sha256(repr((importance_samples, seed, images.shape)).encode())
+    for array in (*model.get_weights(), images):
+        told.update(np.ascontiguousarray(array))
+    return told.hexdigest()[:16]
+
+
+def _write(file, arrays):
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write(file, content.getvalue())
 
 
 class _Sums:

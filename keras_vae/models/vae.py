@@ -8,7 +8,7 @@ from keras_vae import objectives
 from keras_vae.distributions import posteriors, priors
 from keras_vae.models import checks, watch
 from keras_vae.models.code_model import CodeModel
-from keras_vae.models.importance import importance_terms
+from keras_vae.models.importance import COMPARED, importance_terms
 from keras_vae.models.marginal import marginal_kl
 
 MARGINAL = ("marginal_kl_nats", "marginal_kl_error_nats")
@@ -81,10 +81,13 @@ class VAE(CodeModel):
             "objective": self.objective,
         }
 
-    def numbers(self, images, importance_samples=100, seed=0, progress=True):
+    def numbers(self, images, importance_samples=100, seed=0, progress=True, kept=None):
         """As `CodeModel.numbers`, and the ELBO, its parts, and the importance-sampled bound."""
-        terms = importance_terms(self, images, importance_samples, seed, progress)
+        terms = importance_terms(self, images, importance_samples, seed, progress, kept)
         distortion, rate, nll = (float(np.mean(terms[k])) for k in ("distortion", "rate", "nll"))
+        compared = {}
+        if "nll_compared" in terms:
+            compared = {f"nll_{COMPARED}_samples_nats": float(np.mean(terms["nll_compared"]))}
         apart = marginal_kl(self, images, seed)
         return {
             "distortion_nats": distortion,
@@ -92,6 +95,7 @@ class VAE(CodeModel):
             "elbo_nats": -(distortion + rate),
             "nll_nats": nll,
             "importance_samples": importance_samples,
+            **compared,
             "bits_per_dim": self.bits_per_dim(nll),
             **({} if apart is None else dict(zip(MARGINAL, apart))),
             **super().numbers(images),

@@ -10,9 +10,11 @@ from keras_vae import collapse, tables
 BEGIN, END = "<!-- zoo table: generated -->", "<!-- end of zoo table -->"
 LABELS = {
     "nll_nats": "-log p(x), importance-sampled bound (nats per image)",
+    "nll_1000_samples_nats": "the same bound of the first 1,000 samples (nats per image)",
     "elbo_nats": "ELBO (nats per image)",
     "distortion_nats": "distortion (nats per image)",
     "rate_nats": "rate (nats per image)",
+    "marginal_kl_nats": "of the rate, what a better prior would save at least (nats per image)",
     "bits_per_dim": "bits per dimension",
     "active_units": "active units",
     "mse": "mean squared error of reconstructions (per pixel)",

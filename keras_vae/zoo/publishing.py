@@ -228,6 +228,7 @@ def _describe(run, folder):
             "batch_size": done.batch_size,
             "seconds": round(run.seconds, 1),
             "seed": done.seed,
+            **({} if done.start is None else {"start": done.start}),
             "cpus": os.cpu_count(),
         },
         "versions": {

@@ -145,7 +145,8 @@ def train(chosen, folder, recipe_file=None, verbose="auto"):
     for path in (folder, checkpoints):
         atomic.repair(path)
     publishing.check_target(folder)
-    run = training.run(chosen, checkpoints, verbose)
+    start = None if chosen.start is None else entry.load(chosen.start)
+    run = training.run(chosen, checkpoints, verbose, start)
     misses = chosen.misses(run.numbers)
     if misses and (folder / "metadata.json").is_file():
         raise ValueError(
@@ -158,7 +159,7 @@ def train(chosen, folder, recipe_file=None, verbose="auto"):
     return info(folder)
 
 
-def evaluate(name, importance_samples=100, count=None, progress=True):
+def evaluate(name, importance_samples=100, count=None, progress=True, kept=None):
     """Measures an entry again on the test images of its recipe.
 
     Args:
@@ -166,6 +167,7 @@ def evaluate(name, importance_samples=100, count=None, progress=True):
         importance_samples: draws of z per image.
         count: only the first test images, or None for all.
         progress: show a progress bar.
+        kept: see `evaluate.report`.
 
     Returns:
         dict of `evaluate.report`.
@@ -175,4 +177,4 @@ def evaluate(name, importance_samples=100, count=None, progress=True):
     if count is not None:
         images = dataclasses.replace(images, test=data.Split("test", images.test.images[:count]))
     chosen = dataclasses.replace(chosen, importance_samples=importance_samples)
-    return training.measure(model, images, chosen, progress)
+    return training.measure(model, images, chosen, progress, kept)
