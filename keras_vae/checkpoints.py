@@ -18,10 +18,12 @@ class Checkpoints(keras.callbacks.Callback):
 
     Args:
         folder: of the states, `epoch_00012` and so on; or None to count the seconds alone.
+        keep: whether this process writes them; of several workers one does.
     """
 
-    def __init__(self, folder=None):
+    def __init__(self, folder=None, keep=True):
         super().__init__()
+        self.keep = keep
         self.folder = None if folder is None else Path(folder)
         self.seconds = 0.0
 
@@ -56,7 +58,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.seconds += time.perf_counter() - self.start
-        if self.folder is None:
+        if self.folder is None or not self.keep:
             return
         with atomic.folder(self.folder / f"epoch_{epoch + 1:05d}") as aside:
             self.model.save_weights(aside / WEIGHTS)

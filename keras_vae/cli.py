@@ -105,6 +105,10 @@ def train(
     beta: Annotated[
         float | None, typer.Option(min=0, help="Weight of the rate in the ELBO (VAEs).")
     ] = None,
+    devices: Annotated[
+        int | None,
+        typer.Option(min=1, help="GPUs, or parts of the processors, to train on together."),
+    ] = None,
     as_json: Json = False,
 ):
     """Trains an entry from its recipe, or a model on your own pictures.
@@ -130,7 +134,9 @@ def train(
         beta=beta,
     )
     with terminal.progress(as_json):
-        written = runs.train(recipe, output, recipe_file)
+        written = runs.train(recipe, output, recipe_file, devices=devices)
+    if written is None:  # a worker of a cluster, whose chief tells the rest
+        return
     misses = recipe.misses(written["numbers"])
     for miss in misses:
         print(f"keras-vae: {miss}", file=sys.stderr)

@@ -49,7 +49,9 @@ def batches(arrays, batch_size, *, shuffle=False, seed=None, finish=None):
     return dataset.with_options(options)
 
 
-def of_arrays(x, y=None, sample_weight=None, *, batch_size=None, steps=None, shuffle=False):
+def of_arrays(
+    x, y=None, sample_weight=None, *, batch_size=None, steps=None, shuffle=False, seed=None
+):
     """The batches that Keras would make of the arguments of `fit`, `evaluate` or `predict`.
 
     Args:
@@ -58,7 +60,7 @@ def of_arrays(x, y=None, sample_weight=None, *, batch_size=None, steps=None, shu
         sample_weight: (N,) array, or None.
         batch_size: rows in a batch; None: 32, or what gives `steps` batches.
         steps: batches in an epoch, or None.
-        shuffle: see `batches`.
+        shuffle, seed: see `batches`.
 
     Returns:
         tf.data.Dataset of x, (x, y) or (x, y, sample_weight).
@@ -67,7 +69,7 @@ def of_arrays(x, y=None, sample_weight=None, *, batch_size=None, steps=None, shu
         batch_size = math.ceil(len(x) / steps) if steps else DEFAULT_BATCH_SIZE
     if y is None and sample_weight is not None:
         y = x  # Keras drops the weights of data without a target
-    return batches((x, y, sample_weight), batch_size, shuffle=shuffle)
+    return batches((x, y, sample_weight), batch_size, shuffle=shuffle, seed=seed)
 
 
 def split(arrays, validation_split):

@@ -7,8 +7,19 @@ import time
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
-from keras_vae import atomic, callbacks, data, evaluate, export, image_folder, models, progress
+from keras_vae import (
+    atomic,
+    callbacks,
+    data,
+    distribution,
+    evaluate,
+    export,
+    image_folder,
+    models,
+    progress,
+)
 from keras_vae.averaging import AveragedAdam
 from keras_vae.checkpoints import Checkpoints
 from keras_vae.recipe import Recipe
@@ -44,7 +55,7 @@ class Run:
     seconds: float
 
 
-def run(recipe, checkpoints=None, verbose="auto", start=None):
+def run(recipe, checkpoints=None, verbose="auto", start=None, strategy=None):
     """Trains and measures.
 
     Args:
@@ -54,13 +65,16 @@ def run(recipe, checkpoints=None, verbose="auto", start=None):
         verbose: "auto" for one line that is rewritten in a terminal and a line an epoch elsewhere;
             or as in Keras, where 0 shows nothing.
         start: the model that the recipe's `start` names.
+        strategy: of `distribution.strategy`, outside whose scope this is called; or None. The chief
+            of a cluster measures and keeps the checkpoints, in a folder that all workers see.
 
     Returns:
-        Run.
+        Run; None in a worker that is not the chief.
 
     Raises:
-        ValueError: the checkpoints are those of another recipe, or the recipe starts from an entry
-            and none is given.
+        ValueError: the checkpoints are those of another recipe, not all workers see them, or the
+            recipe starts from an entry and none is given.
+        ConnectionError: a worker of the cluster was lost.
     """
     if (start is None) != (recipe.start is None):
         raise ValueError(
@@ -69,22 +83,38 @@ def run(recipe, checkpoints=None, verbose="auto", start=None):
         )
     images = load_data(recipe)
     arguments = {"image_shape": images.image_shape, **recipe.arguments}
+    chief = distribution.is_chief(strategy)
     keras.utils.set_random_seed(recipe.seed)
-    model = _build_trainee(recipe, arguments, len(images.train), start)
-    if checkpoints is not None:
+    with distribution.scope(strategy):
+        model = _build_trainee(recipe, arguments, len(images.train), start)
+    if checkpoints is not None and chief:
         _claim(checkpoints, recipe)
-    states = Checkpoints(checkpoints)
+    states = Checkpoints(checkpoints, keep=chief)
     done = states.restore(model)
+    told = f"This worker finds {done} epochs in {str(checkpoints)!r}, another one does not: name a "
+    distribution.check_same(strategy, done, told + "folder that all workers see.")
     prepared = {"seed": recipe.seed, "binarize": recipe.binarize, "labels": model.takes_labels}
-    with progress.training(verbose) as (keras_verbose, shown):
+    train = data.batches(images.train, recipe.batch_size, shuffle=True, **prepared)
+    validation = data.batches(images.validation, 500, **prepared)
+    if strategy is not None:  # each worker its own noise, where all have the same order of images
+        tf.random.set_seed(recipe.seed + distribution.number(strategy))
+    verbose = verbose if chief else 0
+    watched = progress.training(verbose), distribution.lost_workers_are_told(strategy)
+    with watched[0] as (keras_verbose, shown), watched[1]:
         model.fit(
-            data.batches(images.train, recipe.batch_size, shuffle=True, **prepared),
-            validation_data=data.batches(images.validation, 500, **prepared),
+            train,
+            validation_data=validation,
             epochs=recipe.epochs,
             initial_epoch=done,
-            callbacks=[*_training_callbacks(recipe, checkpoints), states, *shown],
+            callbacks=[
+                *_training_callbacks(recipe, checkpoints if chief else None),
+                states,
+                *shown,
+            ],
             verbose=keras_verbose,
         )
+    if not chief:
+        return None
     trained = models.build(recipe.builder, **arguments)  # without the slots of the optimizer
     trained.set_weights(model.get_weights())
     trained.compile(keras.optimizers.Adam(recipe.learning_rate))

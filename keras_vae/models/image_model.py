@@ -208,7 +208,15 @@ class ImageModel(keras.Model):
             values = replica.all_reduce(tf.distribute.ReduceOp.SUM, values)
         for tracker, value in zip(self.trackers, tf.unstack(values, num=len(self.tracked))):
             tracker.update_state(value, sample_weight=count)
-        return {tracker.name: tracker.result() for tracker in self.trackers}
+        told = {tracker.name: tracker.result() for tracker in self.trackers}
+        if self._is_of_workers:
+            return {name: value[None] for name, value in told.items()}  # Keras reduces along axis 0
+        return told
+
+    @property
+    def _is_of_workers(self):
+        """Whether several processes train it together."""
+        return isinstance(private_api.strategy(self), tf.distribute.MultiWorkerMirroredStrategy)
 
     # ---- Keras's verbs, with checks -------------------------------------------------------------
 
@@ -231,8 +239,9 @@ class ImageModel(keras.Model):
             if part and validation_data is None:
                 arrays, validation_data = pipeline.split(arrays, part)
             steps, shuffle = kwargs.get("steps_per_epoch"), kwargs.get("shuffle", True)
-            x = pipeline.of_arrays(*arrays, batch_size=batch_size, steps=steps, shuffle=shuffle)
-            y = None
+            seed = 0 if self._is_of_workers else None  # each takes its part of one order
+            options = {"batch_size": batch_size, "steps": steps, "shuffle": shuffle, "seed": seed}
+            x, y = pipeline.of_arrays(*arrays, **options), None
         if validation_data is not None:
             validation_data = self._prepare_validation(
                 validation_data,

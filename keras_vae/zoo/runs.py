@@ -4,7 +4,16 @@ import dataclasses
 import os
 from pathlib import Path
 
-from keras_vae import atomic, data, image_folder, models, objectives, recipe, training
+from keras_vae import (
+    atomic,
+    data,
+    distribution,
+    image_folder,
+    models,
+    objectives,
+    recipe,
+    training,
+)
 from keras_vae.choice import unknown
 from keras_vae.zoo import entry, publishing
 from keras_vae.zoo.listing import info, locate, shelf
@@ -120,7 +129,7 @@ def _length(pictures, changes):
     return {"epochs": epochs, "batch_size": batch_size, **changes}
 
 
-def train(chosen, folder, recipe_file=None, verbose="auto"):
+def train(chosen, folder, recipe_file=None, verbose="auto", devices=None):
     """Runs a recipe and publishes the result into a folder.
 
     Checkpoints lie beside the folder until the entry is whole; the same call after an
@@ -132,21 +141,26 @@ def train(chosen, folder, recipe_file=None, verbose="auto"):
         folder: of the entry.
         recipe_file: that the recipe came from, copied into the entry; or None.
         verbose: as in Keras.
+        devices: see `distribution.strategy`, which also reads TF_CONFIG.
 
     Returns:
-        dict of metadata.json.
+        dict of metadata.json; None in a worker that is not the chief of its cluster.
 
     Raises:
         FileExistsError: the folder holds something else than an entry.
         ValueError: the run misses its numbers, and the folder holds an entry, which stays.
     """
+    strategy = distribution.strategy(devices)
     folder = Path(folder)
     checkpoints = folder.with_name(f".{folder.name}.checkpoints")
-    for path in (folder, checkpoints):
-        atomic.repair(path)
+    if distribution.is_chief(strategy):
+        for path in (folder, checkpoints):
+            atomic.repair(path)
     publishing.check_target(folder)
     start = None if chosen.start is None else entry.load(chosen.start)
-    run = training.run(chosen, checkpoints, verbose, start)
+    run = training.run(chosen, checkpoints, verbose, start, strategy)
+    if run is None:
+        return None
     misses = chosen.misses(run.numbers)
     if misses and (folder / "metadata.json").is_file():
         raise ValueError(
