@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -11,8 +12,8 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 IN_A_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 if IN_A_WORKER:  # a thread for each worker: more would wait for each other
-    for variable in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
+    for pool in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
+        os.environ.setdefault(f"{pool}_THREADS", "1")
 
 
 def pytest_configure(config):
@@ -20,6 +21,13 @@ def pytest_configure(config):
     if getattr(config.option, "numprocesses", None) and not IN_A_WORKER:
         return
     config.pluginmanager.register(prepared_data.PreparedData(), "prepared_data")
+
+
+def pytest_collection_finish(session):
+    """What was imported lives on: looking for garbage in it again and again is slow."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 @pytest.fixture(autouse=True)
