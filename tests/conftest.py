@@ -11,8 +11,8 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 IN_A_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 if IN_A_WORKER:  # a thread for each worker: more would wait for each other
-    for variable in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
+    for pool in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
+        os.environ.setdefault(f"{pool}_THREADS", "1")
 
 
 def pytest_configure(config):

@@ -47,20 +47,20 @@ def codes(count=6):
 
 # Builders of models with a decoder.
 DECODED = sorted(name for name in models.BUILDERS if not name.startswith("pixel"))
-# Each builder and each format once by default; the whole square with the shelf.
+# Each format once by default; every builder in every format with the shelf.
 QUICK = {
     ("conv_vae", None),
-    ("conv_ae", "float16"),
+    ("dense_ae", "float16"),
     ("dense_vae", "weights"),
     ("dense_ae", "dynamic"),
     ("conv_vae", "int8"),
 }
 
 
-def every_format(builders=None):
-    """Parameters (builder, quantize): all of them, those beside QUICK marked `shelf`."""
+def every_format(builders=None, quick=QUICK):
+    """Parameters (builder, quantize): all of them, those beside `quick` marked `shelf`."""
     return [
-        pytest.param(b, q, marks=[] if (b, q) in QUICK else pytest.mark.shelf)
+        pytest.param(b, q, marks=[] if (b, q) in quick else pytest.mark.shelf)
         for b in builders or DECODED
         for q in export.QUANTIZE
     ]

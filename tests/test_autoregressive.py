@@ -10,7 +10,7 @@ SMALL = {"filters": 8, "blocks": 1, "head_filters": 8}
 
 
 @pytest.fixture(
-    scope="module", params=["pixel_rnn", pytest.param("pixel_cnn", marks=pytest.mark.shelf)]
+    scope="module", params=["pixel_cnn", pytest.param("pixel_rnn", marks=pytest.mark.shelf)]
 )
 def fitted(request, binary):
     model = models.build(request.param, image_shape=(8, 8, 1), **SMALL)

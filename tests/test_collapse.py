@@ -45,7 +45,7 @@ def test_fit_warns_once_of_a_code_without_use_and_names_the_remedy(binary):
     model = vae(objective=objectives.ELBO(beta=50.0))
     found = r"hardly used: \d+ of 10 latents active, rate 0\.\d+ nats.*BetaWarmup"
     with pytest.warns(UserWarning, match=found) as warned:
-        model.fit(binary, epochs=20, batch_size=16, verbose=0)
+        model.fit(binary, epochs=10, batch_size=16, verbose=0)
     (one,) = [w for w in warned if "hardly used" in str(w.message)]
     assert one.filename == __file__  # the user's line
     split = data.Split("test", (binary * 255).astype("uint8"))
@@ -56,7 +56,7 @@ def test_fit_warns_once_of_a_code_without_use_and_names_the_remedy(binary):
 def test_fit_does_not_warn_where_the_code_is_used(binary, grey):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        history = vae(objective="iwae").fit(binary, epochs=40, batch_size=16, verbose=0).history
+        history = vae(objective=objectives.ELBO(beta=0.1)).fit(binary, epochs=10, verbose=0).history
         assert history["rate"][-1] > 1
         autoencoder = models.dense_ae((8, 8, 1), latent_dim=3, hidden_units=(8,))
         autoencoder.compile()

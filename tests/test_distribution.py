@@ -105,6 +105,22 @@ def test_two_workers_and_two_devices_train_as_one_process(tmp_path):
 
 
 @pytest.mark.shelf
+def test_fit_and_evaluate_on_arrays_tell_the_same():
+    program = (workers.__file__,)
+    one = workers.ended(workers.start(1, program=program))
+    two = workers.ended(workers.start(2, program=program))
+    for status, _, said in (*one, *two):
+        assert status == 0, said[-2000:]
+    alone, *together = (json.loads(told) for _, told, _ in (*one, *two))
+    for found in together:
+        assert found[0].keys() == alone[0].keys()
+        for name, values in alone[0].items():
+            np.testing.assert_allclose(found[0][name], values, rtol=1e-4, err_msg=name)
+        np.testing.assert_allclose(found[1], alone[1], rtol=1e-4)
+        assert found[2] == pytest.approx(alone[2], rel=1e-4)
+
+
+@pytest.mark.shelf
 def test_a_lost_worker_ends_the_others_and_more_workers_go_on(tmp_path):
     recipe, output = written(tmp_path, epochs=4000), tmp_path / "entry"
     two = workers.start(2, "train", recipe, "--output", output)

@@ -39,9 +39,13 @@ def test_verbs(hostile, tmp_path, verb):
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.shelf
+def test_certify(hostile):
+    certificates.certify(hostile)
+
+
 def test_python(hostile, tiny_run):
     certificates.held_out_images(hostile, 5)
-    certificates.certify(hostile)
     zoo.renew(hostile)
     zoo.publish(tiny_run, hostile)
 

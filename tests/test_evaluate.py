@@ -132,7 +132,10 @@ def test_an_interrupted_measuring_goes_on(monkeypatch, tmp_path):
     assert measure()["nll"].mean() > whole["nll"].mean() + 1
 
 
-@pytest.mark.parametrize("positions", [1, 6 * 64, 6 * 300, 10**9])
+@pytest.mark.parametrize(
+    "positions",
+    [1, 6 * 64, *(pytest.param(n, marks=pytest.mark.shelf) for n in (6 * 300, 10**9))],
+)
 def test_results_do_not_depend_on_the_chunks(monkeypatch, positions):
     linear = LinearGaussian()
     images = linear.images(11)
@@ -230,7 +233,11 @@ def test_report_of_a_vae(binary):
 
 @pytest.mark.parametrize(
     ("likelihood", "offset"),
-    [("discretized_logistic", 0), ("normal", 8), ("continuous_bernoulli", 8)],
+    [
+        ("discretized_logistic", 0),
+        ("normal", 8),
+        pytest.param("continuous_bernoulli", 8, marks=pytest.mark.shelf),
+    ],
 )
 def test_bits_per_dim_of_densities_are_per_8_bit_level(grey, likelihood, offset):
     numbers = evaluate.report(small_vae(likelihood=likelihood), grey, 3, progress=False)

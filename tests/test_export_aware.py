@@ -100,10 +100,12 @@ class TestFinetune:
         assert exact[1] > exact[0] - 0.1  # in float32 it is as good as before
 
     @pytest.mark.parametrize(
-        "builder", ["conv_vae", pytest.param("conv_ae", marks=pytest.mark.shelf)]
+        "builder",
+        ["dense_vae", *(pytest.param(n, marks=pytest.mark.shelf) for n in ("conv_vae", "conv_ae"))],
     )
     def test_only_the_decoder_changes(self, builder):
-        model, x = small(builder, residual_blocks=1, activation="elu"), binary()
+        blocks = {"residual_blocks": 1} if "conv" in builder else {}
+        model, x = small(builder, activation="elu", **blocks), binary()
         before = [model.encoder.get_weights(), model.decoder.get_weights()]
         batches = data.batches(data.Split("train", (x * 255).astype("uint8")), 16)
         history = export.finetune(model, batches, epochs=2, calibration_images=x, verbose=0)

@@ -68,6 +68,7 @@ def test_run_tflite_alone(files):
         assert high > low
 
 
+@pytest.mark.shelf
 def test_run_saved_model_alone(files):
     arguments = ("m", "--count", "4", "--output", "m.png")
     done = run("run_saved_model.py", *arguments, banned=("keras",), cwd=files)

@@ -59,11 +59,12 @@ def test_the_smaller_model_is_a_model_of_its_own(tmp_path):
     evaluate.report(again, pictures(8), 2, progress=False)
 
 
+@pytest.mark.shelf  # one of a learned prior by default, in test_prior_with_weights.py
 @pytest.mark.parametrize(
     ("builder", "quantize"),
     [
         ("conv_vae", None),
-        pytest.param("dense_vae", "weights", marks=pytest.mark.shelf),
+        ("dense_vae", "weights"),
         ("dense_vae", "int8"),
     ],
 )

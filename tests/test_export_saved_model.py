@@ -62,6 +62,7 @@ def test_an_autoencoder_has_no_sample(tmp_path):
     np.testing.assert_allclose(given, model.reconstruct(images), rtol=0, atol=1e-5)
 
 
+@pytest.mark.shelf
 def test_a_mixed_precision_model_is_served_in_float32(set_policy, tmp_path):
     set_policy("mixed_bfloat16")
     mixed = small("conv_vae", spread=2.0)

@@ -95,9 +95,16 @@ def few(monkeypatch):
 
 class TestBest:
     @pytest.mark.parametrize(
-        "builder", ["dense_vae", pytest.param("dense_ae", marks=pytest.mark.shelf)]
+        ("builder", "ways"),
+        [
+            ("dense_vae", "few"),
+            pytest.param("dense_vae", "all", marks=pytest.mark.shelf),
+            pytest.param("dense_ae", "all", marks=pytest.mark.shelf),
+        ],
     )
-    def test_the_smallest_within_the_budget(self, builder, tmp_path):
+    def test_the_smallest_within_the_budget(self, builder, ways, tmp_path, request):
+        if ways == "few":
+            request.getfixturevalue("few")
         model, path = small(builder), tmp_path / "d.tflite"
         file = export.best(model, path, binary(), budget=Budget(nats=0.1))
         within = [row for row in file.tries if row["within"]]
@@ -124,6 +131,7 @@ class TestBest:
         nearest = min(file.tries, key=lambda row: row["nats_lost"])
         assert file.quantize == nearest["file"]
 
+    @pytest.mark.shelf
     def test_signatures_and_outputs_go_with_it(self, few, tmp_path):
         path = tmp_path / "d.tflite"
         file = export.best(

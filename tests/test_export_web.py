@@ -160,7 +160,8 @@ def test_the_pictures_of_the_page_are_test_images_and_their_codes(site, name, di
     np.testing.assert_allclose([image["z"] for image in known["images"]], codes, atol=1e-3)
 
 
-@pytest.mark.parametrize("quantize", ["dynamic", pytest.param("int8", marks=pytest.mark.shelf)])
+@pytest.mark.shelf
+@pytest.mark.parametrize("quantize", ["dynamic", "int8"])
 def test_a_site_needs_neither_the_data_nor_the_recipe(
     site, entries, litert, tmp_path, monkeypatch, quantize
 ):

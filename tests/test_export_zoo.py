@@ -14,6 +14,9 @@ from keras_vae.export.runtime.runtimes import LITERT, open_file
 from keras_vae.zoo import certificates
 
 QUICK = {"conv_vae_digits"}
+FORMATS = [  # by default those that are run with other arithmetic
+    pytest.param(q, marks=[] if q in (None, "int8") else pytest.mark.shelf) for q in export.QUANTIZE
+]
 MAX_ERROR_FLOAT32 = 1e-5
 MEAN_ERROR = {"float16": 1 / 255, "weights": 1 / 255, "dynamic": 3 / 255, "int8": 3 / 255}
 # What TensorFlow Lite Micro does not run of any entry, with its reason in its own words; and what
@@ -68,6 +71,7 @@ def files(entry, tmp_path_factory):
     return file
 
 
+@pytest.mark.shelf
 @each_entry
 def test_saved_model(entry, tmp_path):
     _, model = entry
@@ -77,7 +81,7 @@ def test_saved_model(entry, tmp_path):
 
 
 @each_entry
-@pytest.mark.parametrize("quantize", export.QUANTIZE)
+@pytest.mark.parametrize("quantize", FORMATS)
 def test_tflite(entry, files, quantize):
     """The file in LiteRT's runtimes, against the golden pixels."""
     name, model = entry
@@ -89,7 +93,7 @@ def test_tflite(entry, files, quantize):
 
 
 @each_entry
-@pytest.mark.parametrize("quantize", export.QUANTIZE)
+@pytest.mark.parametrize("quantize", FORMATS)
 def test_tflite_in_micro(entry, files, quantize):
     """float32 gives the golden pixels; int8 the integers of LiteRT, or the table says why not."""
     pytest.importorskip("tflite_micro", reason="tflite-micro has wheels for Linux on x86-64 alone")
@@ -106,6 +110,7 @@ def test_tflite_in_micro(entry, files, quantize):
         _check_integers_of_micro(name, content)
 
 
+@pytest.mark.shelf
 @each_entry
 def test_quantised_files_are_smaller(entry, files):
     sizes = {
@@ -116,7 +121,7 @@ def test_quantised_files_are_smaller(entry, files):
 
 
 @each_certificate
-@pytest.mark.parametrize("quantize", export.QUANTIZE)
+@pytest.mark.parametrize("quantize", FORMATS)
 def test_the_published_nats_on_a_few_of_the_images(entry, quantize, tmp_path):
     """The file, calibrated on the entry's own data, is as good as its card says."""
     name, model = entry

@@ -181,6 +181,7 @@ class TestWhatIsRead:
         assert (everything(other) != everything(first)).any()
 
 
+@pytest.mark.shelf
 def test_a_model_of_ones_own_pictures(tmp_path, digits):
     pictures = tmp_path / "pictures"
     for index, (image, label) in enumerate(zip(digits.train.images[:60], digits.train.labels)):

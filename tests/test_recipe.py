@@ -223,10 +223,11 @@ def test_a_run_starts_from_the_weights_of_another_where_shapes_agree(tiny_run):
         training.run(still, verbose=0)
 
 
+@pytest.mark.shelf
 def test_the_int8_aware_phase_comes_after_the_checkpoints(tmp_path, monkeypatch):
     """The same checkpoints, the same encoder; the decoder alone has moved, and it took time."""
-    _, plain = run_spied(monkeypatch, tiny(epochs=2), tmp_path)
-    _, aware = run_spied(monkeypatch, tiny(epochs=2, quantization_aware_epochs=2), tmp_path)
+    _, plain = run_spied(monkeypatch, tiny(), tmp_path)
+    _, aware = run_spied(monkeypatch, tiny(quantization_aware_epochs=1), tmp_path)
     same = lambda a, b: all(np.array_equal(x, y) for x, y in zip(a.get_weights(), b.get_weights()))
     assert same(plain.model.encoder, aware.model.encoder)
     assert not same(plain.model.decoder, aware.model.decoder)

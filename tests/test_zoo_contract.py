@@ -22,11 +22,16 @@ MNIST_IMAGES = 500
 MNIST_NATS = 3.0  # between the first 500 test images and all 10,000: a standard error is 1.1
 MNIST_MSE = 0.15  # of the value, the same
 
-# One by default; the others with the whole shelf.
-QUICK = [
-    pytest.param(name, marks=[] if name == "conv_vae_digits" else pytest.mark.shelf)
-    for name in NAMES
-]
+# What loads or runs models: a few entries by default; the others with the whole shelf.
+QUICK = ("conv_vae_digits", "dense_ae_digits", "dense_vae_mnist")
+
+
+def of(*quick):
+    """Parameters: all entries, those beside `quick` marked `shelf`."""
+    return [pytest.param(name, marks=[] if name in quick else pytest.mark.shelf) for name in NAMES]
+
+
+some_entries = pytest.mark.parametrize("name", of(*QUICK))
 each_entry = pytest.mark.parametrize("name", NAMES)
 _loaded = {}
 
@@ -81,7 +86,7 @@ def test_files_and_card_are_the_published_ones(name):
     assert f"\n---\n\n# {name}\n" in page
 
 
-@each_entry
+@some_entries
 def test_examples_are_small_labelled_and_those_of_the_model(name):
     assert (zoo.shelf() / name / example_data.FILE).stat().st_size < 40_000
     found, told, model = zoo.examples(name), zoo.info(name), loaded(name)
@@ -95,7 +100,7 @@ def test_examples_are_small_labelled_and_those_of_the_model(name):
     assert np.square(rebuilt - found["images"] / 255).mean() < 0.03
 
 
-@each_entry
+@some_entries
 def test_weights_are_small_and_without_slots(name):
     path = zoo.shelf() / name / "model.weights.h5"
     assert path.stat().st_size <= 6 * MEGABYTE
@@ -167,7 +172,7 @@ def test_versions_licence_and_cost_are_told(name):
     assert told["training"]["seconds"] > 0
 
 
-@each_entry
+@some_entries
 def test_golden_codes_decode_to_golden_pixels(name):
     z, pixels = zoo.golden(name)
     assert len(z) == publishing.GOLDEN_ROWS
@@ -175,7 +180,7 @@ def test_golden_codes_decode_to_golden_pixels(name):
     np.testing.assert_allclose(loaded(name).decode(z), pixels, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", of("conv_vae_digits"))
 def test_works_at_once_after_load(name):
     model, images = zoo.load(name), some_images(name, 8)
     numbers = model.evaluate(images, verbose=0, return_dict=True)
