@@ -3,12 +3,22 @@
 import dataclasses
 import json
 import os
-import time
+import warnings
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
-from keras_vae import atomic, callbacks, data, evaluate, export, image_folder, models, progress
+from keras_vae import (
+    atomic,
+    callbacks,
+    data,
+    evaluate,
+    export,
+    image_folder,
+    models,
+    progress,
+)
 from keras_vae.averaging import AveragedAdam
 from keras_vae.checkpoints import Checkpoints
 from keras_vae.recipe import Recipe
@@ -71,24 +81,24 @@ def run(recipe, checkpoints=None, verbose="auto", start=None):
     arguments = {"image_shape": images.image_shape, **recipe.arguments}
     keras.utils.set_random_seed(recipe.seed)
     model = _build_trainee(recipe, arguments, len(images.train), start)
-    if checkpoints is not None:
-        _claim(checkpoints, recipe)
-    states = Checkpoints(checkpoints)
+    states = Checkpoints(checkpoints, None if checkpoints is None else _claim(checkpoints, recipe))
     done = states.restore(model)
     prepared = {"seed": recipe.seed, "binarize": recipe.binarize, "labels": model.takes_labels}
+    train, counter = _counted(images.train, recipe.batch_size, **prepared)
     with progress.training(verbose) as (keras_verbose, shown):
         model.fit(
-            data.batches(images.train, recipe.batch_size, shuffle=True, **prepared),
+            train,
             validation_data=data.batches(images.validation, 500, **prepared),
             epochs=recipe.epochs,
             initial_epoch=done,
-            callbacks=[*_training_callbacks(recipe, checkpoints), states, *shown],
+            callbacks=[counter, *_training_callbacks(recipe, checkpoints), states, *shown],
             verbose=keras_verbose,
         )
     trained = models.build(recipe.builder, **arguments)  # without the slots of the optimizer
     trained.set_weights(model.get_weights())
     trained.compile(keras.optimizers.Adam(recipe.learning_rate))
-    seconds = states.seconds + _make_quantization_aware(trained, images, recipe, verbose)
+    seconds = states.seconds
+    seconds += _make_quantization_aware(trained, images, recipe, checkpoints, verbose)
     trained.complete(data.pixels(images.train, recipe.binarize, recipe.seed))
     numbers = measure(trained, images, recipe, progress=verbose != 0, kept=checkpoints)
     return Run(recipe, arguments, trained, images, numbers, seconds)
@@ -181,27 +191,36 @@ def _begin_with(model, start):
                 own.assign(other)
 
 
-def _make_quantization_aware(model, images, recipe, verbose):
-    """The last phase of a recipe, in place; returns its seconds."""
-    if not recipe.quantization_aware_epochs:
+def _counted(split, batch_size, **prepared):
+    """Batches whose order follows from the epoch, and the callback that tells them the epoch."""
+    epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+    told = keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, _: epoch.assign(number))
+    return data.batches(split, batch_size, epoch=epoch, **prepared), told
+
+
+def _make_quantization_aware(model, images, recipe, checkpoints, verbose):
+    """The last phase of a recipe, in place, with checkpoints of its own; returns its seconds."""
+    epochs = recipe.quantization_aware_epochs
+    if not epochs:
         return 0.0
-    start = time.perf_counter()
     seed = recipe.seed + 1  # another order than in the epochs before
-    train = data.batches(
-        images.train, recipe.batch_size, shuffle=True, seed=seed, binarize=recipe.binarize
-    )
+    keras.utils.set_random_seed(seed)
+    prepared = {"seed": seed, "binarize": recipe.binarize}
+    train, counter = _counted(images.train, recipe.batch_size, **prepared)
+    states = Checkpoints(None if checkpoints is None else Path(checkpoints) / f"int8_{epochs}")
     with progress.training(verbose, "for int8") as (keras_verbose, shown):
         export.finetune(
             model,
             train,
-            epochs=recipe.quantization_aware_epochs,
+            epochs=epochs,
             learning_rate=recipe.learning_rate / 10,
             calibration_images=calibration_images(images, recipe),
+            checkpoints=states,
             jit_compile=recipe.jit_compile,
-            callbacks=shown,
+            callbacks=[counter, *shown],
             verbose=keras_verbose,
         )
-    return time.perf_counter() - start
+    return states.seconds
 
 
 def _training_callbacks(recipe, checkpoints):
@@ -216,25 +235,28 @@ def _training_callbacks(recipe, checkpoints):
 
 
 def _claim(checkpoints, recipe):
-    """Writes down which recipe the checkpoints belong to.
+    """Writes down which recipe the checkpoints belong to, and returns that as JSON values.
 
     Raises:
         ValueError: they belong to another one.
+
+    Warns:
+        What was written down cannot be read; each state tells it as well.
     """
     path = Path(checkpoints) / "recipe.json"
     fields = {key: value for key, value in vars(recipe).items() if key not in _AFTER_TRAINING}
     described = json.loads(json.dumps(fields, default=keras.saving.serialize_keras_object))
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = None
+    if path.exists():
+        try:
+            before = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            note = f"{str(path)!r} cannot be read ({error}); it is written anew."
+            warnings.warn(note, stacklevel=3)
+    if before is None:
         atomic.write(path, json.dumps(described, indent=2))
-        return
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(
-            f"{str(path)!r}, which says whose the checkpoints beside it are, is no JSON ({error}). "
-            f"Remove the folder {str(checkpoints)!r} to start anew."
-        ) from error
+        return described
     changed = [key for key in described if described[key] != before.get(key)]
     if changed:
         raise ValueError(
@@ -242,3 +264,4 @@ def _claim(checkpoints, recipe):
             f"{described[changed[0]]!r} here and {before.get(changed[0])!r} there. Choose another "
             "folder, or remove this one to start anew."
         )
+    return described

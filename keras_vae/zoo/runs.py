@@ -4,7 +4,8 @@ import dataclasses
 import os
 from pathlib import Path
 
-from keras_vae import atomic, data, image_folder, models, objectives, recipe, training
+from keras_vae import atomic, data, image_folder, lock, models, objectives, recipe, training
+from keras_vae.checkpoints import Checkpoints
 from keras_vae.choice import unknown
 from keras_vae.zoo import entry, publishing
 from keras_vae.zoo.listing import info, locate, shelf
@@ -130,21 +131,49 @@ def train(chosen, folder, recipe_file=None, verbose="auto"):
     Args:
         chosen: Recipe.
         folder: of the entry.
-        recipe_file: that the recipe came from, copied into the entry; or None.
+        recipe_file: that the recipe came from, copied before the training and into the entry; or
+            None.
         verbose: as in Keras.
 
     Returns:
         dict of metadata.json.
 
     Raises:
+        BlockingIOError: another process trains into the folder; says which.
         FileExistsError: the folder holds something else than an entry.
         ValueError: the run misses its numbers, and the folder holds an entry, which stays.
     """
     folder = Path(folder)
-    checkpoints = folder.with_name(f".{folder.name}.checkpoints")
+    with lock.held(folder):
+        return _train(chosen, folder, checkpoints_of(folder), recipe_file, verbose)
+
+
+def checkpoints_of(folder):
+    """Path of the checkpoints of a training into a folder."""
+    return Path(folder).with_name(f".{Path(folder).name}.checkpoints")
+
+
+def what_stays(folder):
+    """A sentence on what an interrupted `train` into a folder leaves."""
+    checkpoints = checkpoints_of(folder)
+    states = Checkpoints(checkpoints).epochs()
+    if not states:
+        return "Stopped before the end of an epoch; nothing was written."
+    return (
+        f"Stopped. The state after epoch {states[-1]} is kept in {str(checkpoints)!r}; the same "
+        "command goes on from it."
+    )
+
+
+def _train(chosen, folder, checkpoints, recipe_file, verbose):
     for path in (folder, checkpoints):
         atomic.repair(path)
     publishing.check_target(folder)
+    if recipe_file is not None:  # as it is now: the file may change while it trains
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        copy = checkpoints / "recipe.py"
+        atomic.write(copy, Path(recipe_file).read_bytes())
+        recipe_file = copy
     start = None if chosen.start is None else entry.load(chosen.start)
     run = training.run(chosen, checkpoints, verbose, start)
     misses = chosen.misses(run.numbers)
