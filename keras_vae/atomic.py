@@ -10,7 +10,11 @@ import os
 import re
 import secrets
 import shutil
+import time
 from pathlib import Path
+
+MOMENT = 1.0  # seconds: more than a living process needs between two renames
+_WRITING = set()  # names that this process is writing: a dead one may have had its number
 
 
 def write(path, content):
@@ -19,16 +23,20 @@ def write(path, content):
     Args:
         path: of the file, in a folder that exists.
         content: bytes, or str, which is written as UTF-8.
+
+    Raises:
+        OSError: with the name of the file; the older one is as it was.
     """
     path = Path(path)
     content = content.encode() if isinstance(content, str) else content
-    aside = _aside(path)
-    try:
-        aside.write_bytes(content)
-        os.replace(aside, path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+    with _written_aside(path) as aside:
+        try:
+            aside.write_bytes(content)
+            os.replace(aside, path)
+        except OSError as error:  # of a full disk without a name, else with the one aside
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        finally:
+            aside.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -39,27 +47,27 @@ def folder(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = _aside(path)
-    aside.mkdir()
-    try:
-        yield aside
-        _swap(aside, path)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    with _written_aside(path) as aside:
+        try:
+            aside.mkdir()
+            yield aside
+            _swap(aside, path)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def remove(path):
     """Removes a folder; after a kill it is whole, or what is left of it is for `repair`."""
-    gone = _aside(Path(path))
-    Path(path).rename(gone)
-    shutil.rmtree(gone)
+    with _written_aside(Path(path)) as gone:
+        Path(path).rename(gone)
+        shutil.rmtree(gone)
 
 
 def repair(path):
     """Undoes what killed processes left beside `path`.
 
-    A folder that was moved away and never replaced comes back; all else is removed. What a living
-    process writes is left alone.
+    A folder that was moved away and was not replaced within a moment comes back; all else is
+    removed. What a living process writes is left alone.
 
     Returns:
         True where the folder came back.
@@ -69,44 +77,65 @@ def repair(path):
     restored = False
     for found in sorted(path.parent.iterdir()) if path.parent.is_dir() else ():
         match = pattern.fullmatch(found.name)
-        if match is None or _alive(int(match[1])):
+        if match is None:
             continue
-        if match[2] and not path.exists():
+        moved = match[2] and not path.exists()
+        if _is_writing(found.name.removesuffix(".old"), int(match[1])):
+            if not moved or _comes_back(path):
+                continue
+        if moved:
             found.rename(path)
             restored = True
-        elif found.is_dir():
+        elif found.is_dir() and not found.is_symlink():
             shutil.rmtree(found)
         else:
             found.unlink()
     return restored
 
 
-def _aside(path):
-    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+@contextlib.contextmanager
+def _written_aside(path):
+    """Yields the name beside `path` to write to."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    _WRITING.add(aside.name)
+    try:
+        yield aside
+    finally:
+        _WRITING.discard(aside.name)
 
 
 def _swap(aside, path):
-    if not path.exists():
-        aside.rename(path)
-        return
     old = aside.with_name(aside.name + ".old")
-    path.rename(old)
     try:
+        if path.exists():
+            path.rename(old)
         aside.rename(path)
-    except BaseException:
-        old.rename(path)
+    except BaseException:  # a signal may come between the two
+        if old.exists() and not path.exists():
+            old.rename(path)
         raise
-    shutil.rmtree(old)
+    finally:
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
 
 
-def _alive(process):
+def _comes_back(path):
+    """Whether the folder is there within a moment."""
+    end = time.monotonic() + MOMENT
+    while not path.exists() and time.monotonic() < end:
+        time.sleep(MOMENT / 20)
+    return path.exists()
+
+
+def _is_writing(name, process):
+    """Whether the process that writes aside under a name lives."""
+    if process == os.getpid():
+        return name in _WRITING
     if os.name != "posix":  # signal 0 is no question elsewhere
         return True
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OverflowError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True

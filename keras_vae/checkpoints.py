@@ -13,18 +13,35 @@ KEPT = 2  # states; the older one is for a newer one that cannot be read
 WEIGHTS, STATE = "model.weights.h5", "state.json"
 
 
+def save_weights(model, path):
+    """As `model.save_weights`; without room for it an OSError, where HDF5 crashes the process.
+
+    Args:
+        model: keras.Model; the slots of its optimizer are saved as well.
+        path: of a new file, ending in .weights.h5.
+    """
+    optimizer = getattr(model, "optimizer", None)  # set by compile
+    variables = [*model.variables, *(optimizer.variables if optimizer else ())]
+    room = sum(variable.numpy().nbytes for variable in variables)
+    room += 8192 * len(variables) + 2**16  # names, and what HDF5 keeps of each
+    atomic.write(path, bytes(room))
+    path.unlink()
+    model.save_weights(path)
+
+
 class Checkpoints(keras.callbacks.Callback):
     """Keeps weights, optimizer and seconds of the last epochs, each state a folder that is whole.
 
     Args:
         folder: of the states, `epoch_00012` and so on; or None to count the seconds alone.
+        claim: what the training is, JSON values: a state of another one is not read; or None.
         keep: whether this process writes them; of several workers one does.
     """
 
-    def __init__(self, folder=None, keep=True):
+    def __init__(self, folder=None, claim=None, keep=True):
         super().__init__()
+        self.folder, self.claim = None if folder is None else Path(folder), claim
         self.keep = keep
-        self.folder = None if folder is None else Path(folder)
         self.seconds = 0.0
 
     def restore(self, model):
@@ -42,6 +59,8 @@ class Checkpoints(keras.callbacks.Callback):
             try:
                 state = json.loads((path / STATE).read_text(encoding="utf-8"))
                 epochs, seconds = int(state["epochs"]), float(state["seconds"])
+                if state.get("claim", self.claim) != self.claim:
+                    raise ValueError("it is of another training")
                 model.load_weights(path / WEIGHTS)
             except Exception as error:  # of JSON, HDF5 and Keras, a dozen kinds
                 note = f"The checkpoint {str(path)!r} cannot be read ({error}); going on without."
@@ -61,11 +80,15 @@ class Checkpoints(keras.callbacks.Callback):
         if self.folder is None or not self.keep:
             return
         with atomic.folder(self.folder / f"epoch_{epoch + 1:05d}") as aside:
-            self.model.save_weights(aside / WEIGHTS)
-            state = {"epochs": epoch + 1, "seconds": self.seconds}
+            save_weights(self.model, aside / WEIGHTS)
+            state = {"epochs": epoch + 1, "seconds": self.seconds, "claim": self.claim}
             (aside / STATE).write_text(json.dumps(state), encoding="utf-8")
         for path in self._states()[:-KEPT]:
             atomic.remove(path)
+
+    def epochs(self):
+        """Numbers of the epochs whose states are there, the newest last."""
+        return [int(path.name.removeprefix("epoch_")) for path in self._states()]
 
     def _states(self):
         """Paths of the states, the newest last."""
@@ -73,4 +96,4 @@ class Checkpoints(keras.callbacks.Callback):
             return []
         for path in self.folder.glob(".epoch_*"):
             atomic.repair(self.folder / path.name.split(".")[1])
-        return sorted(self.folder.glob("epoch_*"))
+        return sorted(self.folder.glob("epoch_" + "[0-9]" * 5))

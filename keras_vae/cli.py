@@ -1,6 +1,6 @@
 """The command `keras-vae`: a verb for each step of the Python API.
 
-Exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage.
+Exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from keras_vae import picture_verbs, terminal
-from keras_vae.verb import Json, Name, with_tensorflow
+from keras_vae.verb import Json, Name, end_on_sigterm, with_tensorflow
 from keras_vae.zoo import listing
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes are not the user's
@@ -34,6 +34,7 @@ def main():
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a progress bar must not end a training
     warnings.showwarning = _say
+    end_on_sigterm()
     try:
         app()
     except EXPECTED_ERRORS as error:
@@ -133,8 +134,12 @@ def train(
         learning_rate=learning_rate,
         beta=beta,
     )
-    with terminal.progress(as_json):
-        written = runs.train(recipe, output, recipe_file, devices=devices)
+    try:
+        with terminal.progress(as_json):
+            written = runs.train(recipe, output, recipe_file, devices=devices)
+    except (KeyboardInterrupt, SystemExit):
+        print(f"keras-vae: {runs.what_stays(output)}", file=sys.stderr)
+        raise
     if written is None:  # a worker of a cluster, whose chief tells the rest
         return
     misses = recipe.misses(written["numbers"])

@@ -108,7 +108,7 @@ def pixels(split, binarize=None, seed=0):
     return (uniform * 255.0 < split.images).astype("float32")
 
 
-def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None, labels=False):
+def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None, labels=False, epoch=None):
     """A tf.data pipeline over a split, see `pipeline.batches`.
 
     Args:
@@ -119,6 +119,7 @@ def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None, labels=F
         binarize: None, or "dynamic": a fresh Bernoulli draw of each training pixel each epoch
             (Burda et al., arXiv 1509.00519); validation and test are drawn once, from the seed.
         labels: with their labels, for a model with `takes_labels`.
+        epoch: see `pipeline.batches`; it shuffles.
 
     Returns:
         tf.data.Dataset of (B, H, W, C) float32 in [0, 1], or of pairs of them and (B,) int32.
@@ -150,7 +151,8 @@ def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None, labels=F
         return (batch, *rest) if labels else batch
 
     arrays = (images, np.asarray(split.labels, "int32")) if labels else (images,)
-    return pipeline.batches(arrays, batch_size, shuffle=shuffle, seed=seed, finish=finish)
+    order = {"shuffle": shuffle, "seed": seed, "epoch": epoch}
+    return pipeline.batches(arrays, batch_size, finish=finish, **order)
 
 
 def _checked_shape(image_shape):

@@ -7,7 +7,7 @@ import tensorflow as tf
 DEFAULT_BATCH_SIZE = 32  # Keras's
 
 
-def batches(arrays, batch_size, *, shuffle=False, seed=None, finish=None):
+def batches(arrays, batch_size, *, shuffle=False, seed=None, finish=None, epoch=None):
     """A dataset of batches of arrays.
 
     Whole batches are gathered from memory: to move images one by one takes many times as long.
@@ -20,6 +20,8 @@ def batches(arrays, batch_size, *, shuffle=False, seed=None, finish=None):
         seed: of the order; None takes it from `keras.utils.set_random_seed`.
         finish: function (batch, (2,) int64 key) -> batch, or None. Each batch of each epoch gets a
             key of its own.
+        epoch: integer tf.Variable, read when a pass begins: order and keys follow from it and the
+            seed alone, so that a training can go on where it stopped. None: each pass is another.
 
     Returns:
         tf.data.Dataset of one tensor, or of a tuple of them.
@@ -33,20 +35,39 @@ def batches(arrays, batch_size, *, shuffle=False, seed=None, finish=None):
         parts = parts if len(parts) > 1 else parts[0]
         return parts if key is None else finish(parts, key)
 
-    order = tf.data.Dataset.range(count)
-    if shuffle is True:
-        order = order.shuffle(count, seed=seed, reshuffle_each_iteration=True)
-    order = order.batch(batch_size)
-    if shuffle == "batch":
-        order = order.map(lambda indices: tf.random.shuffle(indices, seed=seed))
-    if finish is not None:
-        keys = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-        order = tf.data.Dataset.zip(order, keys)
+    if epoch is not None:
+        order = _order_of(epoch, count, batch_size, seed)
+    else:
+        order = tf.data.Dataset.range(count)
+        if shuffle is True:
+            order = order.shuffle(count, seed=seed, reshuffle_each_iteration=True)
+        order = order.batch(batch_size)
+        if shuffle == "batch":
+            order = order.map(lambda indices: tf.random.shuffle(indices, seed=seed))
+        if finish is not None:
+            keys = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+            order = tf.data.Dataset.zip(order, keys)
     dataset = order.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
     options = tf.data.Options()
     options.autotune.enabled = False  # nothing is left to tune, and its thread ends epochs late
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return dataset.with_options(options)
+
+
+def _order_of(epoch, count, batch_size, seed):
+    """A dataset of (indices of a batch, its (2,) int64 key), shuffled as the epoch says."""
+
+    def batches_of(number):
+        key = tf.stack([tf.constant(seed, tf.int64), number])
+        drawn = tf.random.stateless_uniform((count,), key, None, None, tf.int64)
+        order = tf.argsort(drawn, stable=True)
+        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        within = tf.random.experimental.stateless_fold_in
+        return batches.enumerate().map(lambda i, indices: (indices, within(key, i + 1)))
+
+    start = tf.data.Dataset.from_tensors(0).map(lambda _: tf.cast(epoch, tf.int64))
+    order = start.flat_map(batches_of)
+    return order.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
 
 
 def of_arrays(

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import os
-import time
+import warnings
 from pathlib import Path
 
 import keras
@@ -87,26 +87,23 @@ def run(recipe, checkpoints=None, verbose="auto", start=None, strategy=None):
     keras.utils.set_random_seed(recipe.seed)
     with distribution.scope(strategy):
         model = _build_trainee(recipe, arguments, len(images.train), start)
-    if checkpoints is not None and chief:
-        _claim(checkpoints, recipe)
-    states = Checkpoints(checkpoints, keep=chief)
+    claim = None if checkpoints is None else _claim(checkpoints, recipe, write=chief)
+    states = Checkpoints(checkpoints, claim, keep=chief)
     done = states.restore(model)
     told = f"This worker finds {done} epochs in {str(checkpoints)!r}, another one does not: name a "
     distribution.check_same(strategy, done, told + "folder that all workers see.")
     prepared = {"seed": recipe.seed, "binarize": recipe.binarize, "labels": model.takes_labels}
-    train = data.batches(images.train, recipe.batch_size, shuffle=True, **prepared)
-    validation = data.batches(images.validation, 500, **prepared)
-    if strategy is not None:  # each worker its own noise, where all have the same order of images
-        tf.random.set_seed(recipe.seed + distribution.number(strategy))
+    train, counter = _counted(images.train, recipe.batch_size, **prepared)
     verbose = verbose if chief else 0
     watched = progress.training(verbose), distribution.lost_workers_are_told(strategy)
     with watched[0] as (keras_verbose, shown), watched[1]:
         model.fit(
             train,
-            validation_data=validation,
+            validation_data=data.batches(images.validation, 500, **prepared),
             epochs=recipe.epochs,
             initial_epoch=done,
             callbacks=[
+                counter,
                 *_training_callbacks(recipe, checkpoints if chief else None),
                 states,
                 *shown,
@@ -118,7 +115,8 @@ def run(recipe, checkpoints=None, verbose="auto", start=None, strategy=None):
     trained = models.build(recipe.builder, **arguments)  # without the slots of the optimizer
     trained.set_weights(model.get_weights())
     trained.compile(keras.optimizers.Adam(recipe.learning_rate))
-    seconds = states.seconds + _make_quantization_aware(trained, images, recipe, verbose)
+    seconds = states.seconds
+    seconds += _make_quantization_aware(trained, images, recipe, checkpoints, verbose)
     trained.complete(data.pixels(images.train, recipe.binarize, recipe.seed))
     numbers = measure(trained, images, recipe, progress=verbose != 0, kept=checkpoints)
     return Run(recipe, arguments, trained, images, numbers, seconds)
@@ -211,27 +209,36 @@ def _begin_with(model, start):
                 own.assign(other)
 
 
-def _make_quantization_aware(model, images, recipe, verbose):
-    """The last phase of a recipe, in place; returns its seconds."""
-    if not recipe.quantization_aware_epochs:
+def _counted(split, batch_size, **prepared):
+    """Batches whose order follows from the epoch, and the callback that tells them the epoch."""
+    epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+    told = keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, _: epoch.assign(number))
+    return data.batches(split, batch_size, epoch=epoch, **prepared), told
+
+
+def _make_quantization_aware(model, images, recipe, checkpoints, verbose):
+    """The last phase of a recipe, in place, with checkpoints of its own; returns its seconds."""
+    epochs = recipe.quantization_aware_epochs
+    if not epochs:
         return 0.0
-    start = time.perf_counter()
     seed = recipe.seed + 1  # another order than in the epochs before
-    train = data.batches(
-        images.train, recipe.batch_size, shuffle=True, seed=seed, binarize=recipe.binarize
-    )
+    keras.utils.set_random_seed(seed)
+    prepared = {"seed": seed, "binarize": recipe.binarize}
+    train, counter = _counted(images.train, recipe.batch_size, **prepared)
+    states = Checkpoints(None if checkpoints is None else Path(checkpoints) / f"int8_{epochs}")
     with progress.training(verbose, "for int8") as (keras_verbose, shown):
         export.finetune(
             model,
             train,
-            epochs=recipe.quantization_aware_epochs,
+            epochs=epochs,
             learning_rate=recipe.learning_rate / 10,
             calibration_images=calibration_images(images, recipe),
+            checkpoints=states,
             jit_compile=recipe.jit_compile,
-            callbacks=shown,
+            callbacks=[counter, *shown],
             verbose=keras_verbose,
         )
-    return time.perf_counter() - start
+    return states.seconds
 
 
 def _training_callbacks(recipe, checkpoints):
@@ -245,26 +252,32 @@ def _training_callbacks(recipe, checkpoints):
     return chosen
 
 
-def _claim(checkpoints, recipe):
-    """Writes down which recipe the checkpoints belong to.
+def _claim(checkpoints, recipe, write=True):
+    """Writes down which recipe the checkpoints belong to, and returns that as JSON values.
+
+    A process that does not write only looks.
 
     Raises:
         ValueError: they belong to another one.
+
+    Warns:
+        What was written down cannot be read; each state tells it as well.
     """
     path = Path(checkpoints) / "recipe.json"
     fields = {key: value for key, value in vars(recipe).items() if key not in _AFTER_TRAINING}
     described = json.loads(json.dumps(fields, default=keras.saving.serialize_keras_object))
-    if not path.exists():
+    before = None
+    if path.exists():
+        try:
+            before = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            note = f"{str(path)!r} cannot be read ({error}); it is written anew."
+            warnings.warn(note, stacklevel=3)
+    if before is None and write:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(path, json.dumps(described, indent=2))
-        return
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(
-            f"{str(path)!r}, which says whose the checkpoints beside it are, is no JSON ({error}). "
-            f"Remove the folder {str(checkpoints)!r} to start anew."
-        ) from error
+    if before is None:
+        return described
     changed = [key for key in described if described[key] != before.get(key)]
     if changed:
         raise ValueError(
@@ -272,3 +285,4 @@ def _claim(checkpoints, recipe):
             f"{described[changed[0]]!r} here and {before.get(changed[0])!r} there. Choose another "
             "folder, or remove this one to start anew."
         )
+    return described

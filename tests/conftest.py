@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -167,6 +168,23 @@ def phone(new_page):
     page.goto("/#conv_vae_mnist")
     expect_ready(page)
     return page
+
+
+@pytest.fixture
+def full_disk():
+    """Context manager (bytes): within it no file can grow beyond so many, as on a full disk."""
+    resource = pytest.importorskip("resource")
+
+    @contextlib.contextmanager
+    def limited(size):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited
 
 
 @pytest.fixture

@@ -60,11 +60,41 @@ def test_repair_brings_back_what_was_moved_away(tmp_path):
 def test_repair_leaves_strangers_the_living_and_a_good_folder(tmp_path):
     for name in ("entry", f".entry.{DEAD}-00000000.old", f".entry.{DEAD}-11111111"):
         (tmp_path / name).mkdir()
-    kept = {"entry", f".entry.{os.getpid()}-22222222", ".entry.checkpoints", ".other.99-33333333"}
+    kept = {"entry", f".entry.{os.getppid()}-22222222", ".entry.checkpoints", ".other.99-33333333"}
     for name in kept - {"entry"}:
         (tmp_path / name).mkdir()
     assert not atomic.repair(tmp_path / "entry")
     assert set(os.listdir(tmp_path)) == kept
+
+
+def test_what_a_dead_process_of_our_own_number_left_is_repaired(tmp_path):
+    """In a container the next process has the number of the one before as a rule."""
+    (tmp_path / f".entry.{os.getpid()}-00000000.old").mkdir()
+    (tmp_path / f".entry.{os.getpid()}-11111111").mkdir()
+    assert atomic.repair(tmp_path / "entry")
+    assert os.listdir(tmp_path) == ["entry"]
+
+
+def test_a_folder_that_is_moved_away_for_more_than_a_moment_comes_back(tmp_path):
+    """Its process number lives, but is another process's by now."""
+    (tmp_path / f".entry.{os.getppid()}-00000000.old").mkdir()
+    assert atomic.repair(tmp_path / "entry")
+    assert os.listdir(tmp_path) == ["entry"]
+
+
+def test_what_is_being_written_is_left_alone(tmp_path):
+    with atomic.folder(tmp_path / "entry") as aside:
+        assert not atomic.repair(tmp_path / "entry")
+        assert aside.is_dir()
+
+
+def test_a_full_disk_is_named_with_the_file_and_leaves_the_older_one(tmp_path, full_disk):
+    path = tmp_path / "grid.png"
+    path.write_bytes(b"before")
+    with full_disk(1000), pytest.raises(OSError, match=r"grid\.png'$"):
+        atomic.write(path, bytes(2000))
+    assert path.read_bytes() == b"before"
+    assert os.listdir(tmp_path) == ["grid.png"]
 
 
 @pytest.mark.parametrize("moment", ["filled", "moved", "replaced"])
@@ -74,7 +104,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_folder(tmp_path, moment):
         import os, pathlib, shutil, signal
         from keras_vae import atomic
 
-        die = lambda *a: os.kill(os.getpid(), signal.SIGKILL)
+        die = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)
         rename = pathlib.Path.rename
 
         def counted(self, target):

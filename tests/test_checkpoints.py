@@ -76,6 +76,25 @@ def test_without_a_readable_state_the_model_is_fresh(states):
     assert same(again, fresh)
 
 
+def test_a_state_of_another_training_is_not_read(states):
+    folder, _ = states
+    with pytest.warns(UserWarning, match="it is of another training"):
+        assert checkpoints.Checkpoints(folder, {"epochs": 9}).restore(small(1)) == 0
+
+
+def test_a_full_disk_is_an_error_and_leaves_the_states_before(states, full_disk):
+    """HDF5 itself would end the process by a segmentation fault."""
+    folder, model = states
+    kept = checkpoints.Checkpoints(folder)
+    kept.set_model(model)
+    kept.on_epoch_begin(3)
+    with full_disk(20_000), pytest.raises(OSError, match=r"model\.weights\.h5"):
+        kept.on_epoch_end(3)
+    assert [path.name for path in sorted(folder.iterdir())] == ["epoch_00002", "epoch_00003"]
+    kept.on_epoch_end(3)
+    assert kept.epochs() == [3, 4]
+
+
 class TestTrain:
     """`runs.train`: what a kill leaves, and what may replace an entry."""
 
@@ -122,14 +141,15 @@ class TestTrain:
         assert bad.misses(written["numbers"])
         zoo.load(tmp_path / "mine")
 
-    def test_an_unreadable_claim_is_named(self, tmp_path):
-        states = tmp_path / ".mine.checkpoints"
-        states.mkdir()
-        (states / "recipe.json").write_text('{"name": "mi')
-        with pytest.raises(ValueError, match=r"recipe\.json.* is no JSON .*Remove the folder"):
-            runs.train(self.wanted(), tmp_path / "mine", verbose=0)
+    def test_an_unreadable_claim_is_named_and_blocks_nothing(self, tmp_path):
+        (tmp_path / "recipe.json").write_text('{"name": "mi')
+        with pytest.warns(UserWarning, match=r"recipe\.json' cannot be read"):
+            claim = training._claim(tmp_path, self.wanted())
+        assert claim == training._claim(tmp_path, self.wanted())
+        with pytest.raises(ValueError, match="another recipe: epochs is 3 here and 2 there"):
+            training._claim(tmp_path, self.wanted(epochs=3))
 
     def test_states_are_json_and_weights(self, states):
         folder, _ = states
         state = json.loads((folder / "epoch_00003" / "state.json").read_text())
-        assert set(state) == {"epochs", "seconds"}
+        assert set(state) == {"epochs", "seconds", "claim"}

@@ -212,6 +212,41 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path, monkeypatch):
         np.testing.assert_array_equal(first, second)
 
 
+class Stopped:
+    """Raises KeyboardInterrupt in the third batch of an epoch, counted over the runs."""
+
+    def __init__(self, stop):
+        self.left = stop
+
+    def hear(self, batches, told):
+        told.on_train_batch_end = self.on_train_batch_end
+        return batches, told
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= batch == 2
+        if self.left < 0:
+            raise KeyboardInterrupt
+
+
+def test_a_run_interrupted_in_both_phases_is_in_the_end_the_undisturbed_one(tmp_path, monkeypatch):
+    wanted = tiny(epochs=2, warmup_epochs=2, quantization_aware_epochs=2)
+    monkeypatch.setattr(training, "measure", lambda *a, **k: {})
+    whole = training.run(wanted, verbose=0).model.get_weights()
+    original = training._counted
+    for stop, kept in ((1, "epoch_00001"), (2, "int8_2/epoch_00001")):  # epochs from here on
+        stopped = Stopped(stop)
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                training, "_counted", lambda *a, s=stopped, **k: s.hear(*original(*a, **k))
+            )
+            with pytest.raises(KeyboardInterrupt):
+                training.run(wanted, tmp_path, verbose=0)
+        assert (tmp_path / kept).is_dir()
+    again = training.run(wanted, tmp_path, verbose=0).model.get_weights()
+    for one, other in zip(whole, again):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_run_starts_from_the_weights_of_another_where_shapes_agree(tiny_run):
     kind = {**tiny_run.recipe.arguments, "prior": "full_normal"}
     still = tiny(arguments=kind, start="dense_vae_tiny", learning_rate=1e-12, epochs=1)

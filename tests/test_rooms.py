@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "keras_vae"
 # In the order in which they build on each other; a folder is one room.
 LIBRARY = """
-    private_api choice collapse atomic quiet progress averaging tables terminal pipeline
+    private_api choice collapse atomic lock quiet progress averaging tables terminal pipeline
     distribution networks causal verb data image_folder distributions objectives checkpoints plot
     models callbacks evaluate recipe export training zoo pictures web demo picture_verbs cli
 """.split()

@@ -36,12 +36,16 @@ def saved_model(model, folder):
         TypeError: a model without a decoder.
         FileExistsError: the folder holds something else than a SavedModel.
         FileNotFoundError: the folder's parent does not exist.
+        OSError: it cannot be written; an older one is as it was.
     """
     decoder.check(model)
     folder = _free(Path(folder))
     with atomic.folder(folder) as aside, quiet():
         module, signatures = _module(model)
-        tf.saved_model.save(module, str(aside), signatures=signatures)
+        try:
+            tf.saved_model.save(module, str(aside), signatures=signatures)
+        except tf.errors.OpError as error:  # of a full disk, say
+            raise OSError(f"Cannot write {folder}: {error.message[-300:]}") from error
     return Artefact(folder, size(folder), count_ops(signatures["decode"]))
 
 

@@ -1,5 +1,7 @@
 """The base of all models: the one `train_step` and `test_step`; a model says what its terms are."""
 
+import random
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -124,6 +126,23 @@ class ImageModel(keras.Model):
                 "model is built instead."
             )
         super().compile(optimizer=optimizer, **kwargs)
+        self._noise_key = random.randrange(2**30)  # of `keras.utils.set_random_seed`
+
+    def noise_key(self):
+        """Key of the random numbers of the training step that the optimizer is at.
+
+        It follows from the step's number, so that a training which goes on from a checkpoint draws
+        what it would have drawn without the interruption.
+
+        Returns:
+            (2,) int32, other ones on each replica; or None where the model is not compiled.
+        """
+        if getattr(self, "optimizer", None) is None:
+            return None
+        replica = tf.distribute.get_replica_context()
+        number = 0 if replica is None else replica.replica_id_in_sync_group
+        step = tf.cast(self.optimizer.iterations, tf.int32)
+        return tf.stack([self._noise_key + tf.cast(number, tf.int32), step])
 
     @property
     def metrics(self):

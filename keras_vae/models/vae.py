@@ -147,7 +147,8 @@ class VAE(CodeModel):
         )
 
     def terms(self, x, y, training):
-        drawn = self.sample_terms(x, y, self.objective.samples, training)
+        key = self.noise_key() if training else None
+        drawn = self.sample_terms(x, y, self.objective.samples, training, key)
         distortion = tf.reduce_mean(drawn.distortion, axis=0)
         warmup = self.objective.warmup.value if training else 1.0
         return {

@@ -65,5 +65,7 @@ class StopOnNaN(keras.callbacks.Callback):
             raise FloatingPointError(
                 f"The loss became {loss} in epoch {self.epoch + 1}, batch {batch + 1}; training "
                 "stopped, the weights are of no use. Lower the learning rate, clip the gradients "
-                "(optimizer clipnorm=1.0), or look for NaN in the data."
+                "(optimizer clipnorm=1.0; in a recipe learning_rate and clip_norm), or look for "
+                "NaN in the data. The checkpoints of `keras-vae train` stay; another recipe needs "
+                "another folder, and the same command goes on from the last epoch."
             )

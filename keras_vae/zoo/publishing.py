@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_vae import __version__, atomic, data, models, plot, recipe, training
+from keras_vae.checkpoints import save_weights
 from keras_vae.zoo import card, entry, example_data
 from keras_vae.zoo.listing import info, locate, metadata, names, shelf
 
@@ -122,7 +123,7 @@ def write(run, folder, recipe_file):
     # Without the slots of an optimizer; and what config.json says is tried.
     fresh = entry.build(folder)
     fresh.set_weights(weights)
-    fresh.save_weights(folder / "model.weights.h5")
+    save_weights(fresh, folder / "model.weights.h5")
     given = fresh.golden_inputs(GOLDEN_ROWS, seed=7)
     golden = dict(zip(fresh.golden_names, (given, fresh.golden_outputs(given))))
     np.savez_compressed(folder / "golden.npz", **golden)

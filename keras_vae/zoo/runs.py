@@ -9,11 +9,13 @@ from keras_vae import (
     data,
     distribution,
     image_folder,
+    lock,
     models,
     objectives,
     recipe,
     training,
 )
+from keras_vae.checkpoints import Checkpoints
 from keras_vae.choice import unknown
 from keras_vae.zoo import entry, publishing
 from keras_vae.zoo.listing import info, locate, shelf
@@ -139,7 +141,8 @@ def train(chosen, folder, recipe_file=None, verbose="auto", devices=None):
     Args:
         chosen: Recipe.
         folder: of the entry.
-        recipe_file: that the recipe came from, copied into the entry; or None.
+        recipe_file: that the recipe came from, copied before the training and into the entry; or
+            None.
         verbose: as in Keras.
         devices: see `distribution.strategy`, which also reads TF_CONFIG.
 
@@ -147,20 +150,50 @@ def train(chosen, folder, recipe_file=None, verbose="auto", devices=None):
         dict of metadata.json; None in a worker that is not the chief of its cluster.
 
     Raises:
+        BlockingIOError: another process trains into the folder; says which.
         FileExistsError: the folder holds something else than an entry.
         ValueError: the run misses its numbers, and the folder holds an entry, which stays.
     """
-    strategy = distribution.strategy(devices)
-    folder = Path(folder)
-    checkpoints = folder.with_name(f".{folder.name}.checkpoints")
-    if distribution.is_chief(strategy):
-        for path in (folder, checkpoints):
-            atomic.repair(path)
-    publishing.check_target(folder)
-    start = None if chosen.start is None else entry.load(chosen.start)
-    run = training.run(chosen, checkpoints, verbose, start, strategy)
-    if run is None:
+    strategy, folder = distribution.strategy(devices), Path(folder)
+    if not distribution.is_chief(strategy):
+        _run(chosen, checkpoints_of(folder), 0, strategy)
         return None
+    with lock.held(folder):
+        return _train(chosen, folder, checkpoints_of(folder), recipe_file, verbose, strategy)
+
+
+def checkpoints_of(folder):
+    """Path of the checkpoints of a training into a folder."""
+    return Path(folder).with_name(f".{Path(folder).name}.checkpoints")
+
+
+def what_stays(folder):
+    """A sentence on what an interrupted `train` into a folder leaves."""
+    checkpoints = checkpoints_of(folder)
+    states = Checkpoints(checkpoints).epochs()
+    if not states:
+        return "Stopped before the end of an epoch; nothing was written."
+    return (
+        f"Stopped. The state after epoch {states[-1]} is kept in {str(checkpoints)!r}; the same "
+        "command goes on from it."
+    )
+
+
+def _run(chosen, checkpoints, verbose, strategy):
+    start = None if chosen.start is None else entry.load(chosen.start)
+    return training.run(chosen, checkpoints, verbose, start, strategy)
+
+
+def _train(chosen, folder, checkpoints, recipe_file, verbose, strategy):
+    for path in (folder, checkpoints):
+        atomic.repair(path)
+    publishing.check_target(folder)
+    if recipe_file is not None:  # as it is now: the file may change while it trains
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        copy = checkpoints / "recipe.py"
+        atomic.write(copy, Path(recipe_file).read_bytes())
+        recipe_file = copy
+    run = _run(chosen, checkpoints, verbose, strategy)
     misses = chosen.misses(run.numbers)
     if misses and (folder / "metadata.json").is_file():
         raise ValueError(

@@ -3,11 +3,13 @@
 import keras
 import tensorflow as tf
 
+from keras_vae.checkpoints import Checkpoints
 from keras_vae.export.graph.layers import copy_weights, leaves
 from keras_vae.export.graph.rewrite import rewritten
 from keras_vae.export.int8 import fake_quant
 from keras_vae.export.int8.calibration import calibrated, calibration_codes
 from keras_vae.export.int8.equalise import equalise
+from keras_vae.models import watch
 
 
 def finetune(
@@ -17,6 +19,7 @@ def finetune(
     epochs=1,
     learning_rate=1e-4,
     calibration_images=None,
+    checkpoints=None,
     **options,
 ):
     """Trains the decoder of a model to lose little as an int8 file (arXiv 1712.05877).
@@ -32,6 +35,8 @@ def finetune(
         epochs: passes over the images.
         learning_rate: of Adam; falls to 0 along a cosine.
         calibration_images: as in `export.tflite`; an Autoencoder needs them.
+        checkpoints: `checkpoints.Checkpoints`, from whose newest state the same call goes on; or
+            None.
         **options: of `fit`, and `jit_compile`.
 
     Returns:
@@ -47,8 +52,14 @@ def finetune(
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, max(steps, 1) * epochs)
     twin.compile(keras.optimizers.Adam(schedule), **compile_options)
     before, model.encoder.trainable = model.encoder.trainable, False
+    states = Checkpoints() if checkpoints is None else checkpoints
     try:
-        history = twin.fit(images, epochs=epochs, **options)
+        twin.optimizer.build(twin.trainable_variables)  # so that a checkpoint finds its slots
+        done = states.restore(twin)
+        callbacks = [states, *watch.as_list(options.pop("callbacks", None))]
+        history = twin.fit(
+            images, epochs=epochs, initial_epoch=done, callbacks=callbacks, **options
+        )
     finally:
         model.encoder.trainable = before
     copy_weights(twin.decoder.network, model.decoder)
