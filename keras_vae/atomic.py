@@ -34,7 +34,7 @@ def write(path, content):
             aside.write_bytes(content)
             os.replace(aside, path)
         except OSError as error:  # of a full disk without a name, else with the one aside
-            raise OSError(error.errno, error.strerror, str(path)) from error
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
         finally:
             aside.unlink(missing_ok=True)
 
