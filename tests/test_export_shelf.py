@@ -60,10 +60,11 @@ def called(path, signature, batch, model, images):
         "encode": {"images": images[:batch]},
         "reconstruct": {"images": images[:batch]},
         "from_noise": {"noise": z},  # a standard normal's draws are its noise
+        "draw": {"noise": z},
         "generate": {"seed": np.arange(batch, dtype="int32")},
     }
     (found,) = open_file(path.read_bytes(), "interpreter")(signature, **inputs[signature]).values()
-    return found, z if signature == "encode" else model.decode(z)
+    return found, z if signature in ("encode", "draw") else model.decode(z)
 
 
 @pytest.mark.parametrize(
