@@ -86,12 +86,6 @@ def is_chief(strategy):
     )
 
 
-def number(strategy):
-    """Number of this process among the workers of a cluster, 0 outside one."""
-    resolver = getattr(strategy, "cluster_resolver", None)
-    return (resolver and resolver.task_id) or 0
-
-
 def check_same(strategy, value, message):
     """Raises ValueError with a message where a number is not the same in all processes."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
