@@ -106,7 +106,8 @@ def test_a_class_that_is_not_registered_imports_nothing(entry_copy, tmp_path, mo
     config = json.loads((entry_copy / "config.json").read_text())
     bad = {"module": "stranger", "class_name": "X", "config": {}, "registered_name": "stranger>X"}
     known = keras.saving.serialize_keras_object(objectives.ELBO())
-    for value in (bad, {**known, "config": {"beta": [bad]}}):
+    disguised = {**bad, "class_name": "function", "registered_name": "keras_vae>ELBO"}
+    for value in (bad, disguised, {**known, "config": {"beta": [bad]}}):
         config["arguments"]["prior"] = value
         (entry_copy / "config.json").write_text(json.dumps(config))
         with pytest.raises(ValueError, match=r"config\.json' does not describe a model"):

@@ -204,14 +204,21 @@ def _from_json(arguments):
 
 
 def _check_registered(value):
-    """Raises ValueError where Keras would import something to make a value."""
+    """Raises ValueError where Keras would import something to make a value, or run a function."""
     if isinstance(value, dict):
-        name = value.get("registered_name")
-        if "class_name" in value and keras.saving.get_registered_object(name) is None:
-            raise ValueError(f"{name!r} is the name of no class that is registered with Keras")
+        if "class_name" in value and not _is_registered(value):
+            raise ValueError(f"{value['class_name']!r} is no class that is registered with Keras")
         value = list(value.values())
     for part in value if isinstance(value, list) else ():
         _check_registered(part)
+
+
+def _is_registered(told):
+    kind, name = told["class_name"], told.get("registered_name")
+    if (told.get("module"), kind, name) == ("keras", "DTypePolicy", None):  # within families
+        return True
+    named_so = isinstance(name, str) and name.rpartition(">")[2] == kind
+    return named_so and keras.saving.get_registered_object(name) is not None
 
 
 def sha256(path):
