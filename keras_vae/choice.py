@@ -1,6 +1,43 @@
-"""How a family or an objective is chosen: by its name, or by an instance with its arguments."""
+"""How a family or an objective is chosen, by its name or by an instance; what a size is."""
 
 import difflib
+import numbers
+
+LARGEST_SEED = 2**31 - 1  # keys of random numbers are pairs of int32
+
+
+def whole(name, value, least=1, most=None):
+    """The value of an argument as an int, NumPy's integers among them.
+
+    Raises:
+        ValueError: a fraction, a bool, no number, or one below `least` or above `most`.
+    """
+    right = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not right or value < least or (most is not None and value > most):
+        among = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name} must be an integer {among}; received {value!r}.")
+    return int(value)
+
+
+def whole_seed(seed):
+    """A seed as an int, or None for None; see `whole`."""
+    return None if seed is None else whole("seed", seed, -LARGEST_SEED, LARGEST_SEED)
+
+
+def image_shape(value):
+    """(H, W, C) as ints.
+
+    Raises:
+        ValueError: not three positive integers.
+    """
+    shape = tuple(value) if isinstance(value, (tuple, list)) or hasattr(value, "__array__") else ()
+    try:
+        height, width, channels = (whole("a size", size) for size in shape)
+    except ValueError as error:
+        raise ValueError(
+            f"image_shape must be (H, W, C) of positive integers; received {value!r}."
+        ) from error
+    return height, width, channels
 
 
 def unknown(kind, value, choices, remedy=""):

@@ -17,6 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import pipeline, private_api, progress
+from keras_vae.choice import image_shape as checked_shape
+from keras_vae.choice import whole
 
 NAMES = ("digits", "mnist", "fashion_mnist", "binarized_mnist", "omniglot", "cifar10")
 LICENCES = {
@@ -83,7 +85,7 @@ def load(name, image_shape=None):
         FileNotFoundError: the set is not on this machine and cannot be fetched.
     """
     if image_shape is not None:
-        image_shape = _checked_shape(image_shape)
+        image_shape = checked_shape(image_shape)
     splits = _load_digits() if name == "digits" else _load_tfds(name, image_shape)
     if name == "digits" and image_shape not in (None, (8, 8, 1)):
         splits = {key: (_resize(images, image_shape), y) for key, (images, y) in splits.items()}
@@ -136,6 +138,7 @@ def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None, labels=F
             'data.Split("train", images).'
         )
     _check_binarize(binarize)
+    batch_size = whole("batch_size", batch_size)
     if labels and split.labels is None:
         raise ValueError(f"The {split.name} images have no labels; a model of labels needs them.")
     fresh = binarize == "dynamic" and split.name == "train"
@@ -153,13 +156,6 @@ def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None, labels=F
     arrays = (images, np.asarray(split.labels, "int32")) if labels else (images,)
     order = {"shuffle": shuffle, "seed": seed, "epoch": epoch}
     return pipeline.batches(arrays, batch_size, finish=finish, **order)
-
-
-def _checked_shape(image_shape):
-    shape = tuple(image_shape)
-    if len(shape) != 3 or not all(isinstance(size, int) and size > 0 for size in shape):
-        raise ValueError(f"image_shape must be (H, W, C) of positive integers; received {shape}.")
-    return shape
 
 
 def _check_binarize(binarize):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_vae.choice import LARGEST_SEED, whole
 from keras_vae.models import checks
 
 
@@ -34,8 +35,8 @@ def report(model, images, importance_samples=100, seed=0, progress=True, *, labe
         ValueError: images that the model cannot explain, a K below 1, or missing labels.
     """
     images, _ = checks.prepare_inputs(images, None, model.image_shape, model.likelihood_family)
-    if importance_samples < 1:
-        raise ValueError(f"importance_samples must be at least 1; received {importance_samples}.")
+    importance_samples = whole("importance_samples", importance_samples)
+    seed = whole("seed", seed, 0, LARGEST_SEED)
     more = {} if kept is None else {"kept": kept}
     if model.takes_labels:
         if labels is None or len(labels) != len(images):

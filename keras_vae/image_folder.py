@@ -8,6 +8,8 @@ import numpy as np
 from keras_vae.data import Data, Split
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # of Pillow; others start programs
+MOST_PIXELS = 50_000_000  # 150 MB in colour, and as much again while it is turned
 DEFAULT_SIDE = 32
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 FEWEST = 10
@@ -107,20 +109,27 @@ def _checked_shape(image_shape):
     if image_shape is None:
         return DEFAULT_SIDE, DEFAULT_SIDE, None
     shape = tuple(image_shape)
-    whole = all(isinstance(size, int) and size > 0 for size in shape)
+    whole = all(isinstance(size, (int, np.integer)) and size > 0 for size in shape)
     if len(shape) != 3 or not whole or shape[2] not in MODES:
         raise ValueError(
             "image_shape must be (H, W, C) of positive integers, C of 1, 3 or 4; received "
             f"{image_shape}."
         )
-    return shape
+    return tuple(int(size) for size in shape)
 
 
 def _read(path, size):
     """The picture in `size` (W, H), of mode L, RGB or RGBA; and the size that it had."""
     from PIL import Image, ImageOps
 
-    with Image.open(path) as file:
+    with Image.open(path, formats=FORMATS) as file:
+        if file.size[0] * file.size[1] > MOST_PIXELS:
+            raise ValueError(
+                f"it has {file.size[0]}x{file.size[1]} pixels, above the limit of {MOST_PIXELS:,}; "
+                "make it smaller"
+            )
+        if file.format == "TIFF" and file.mode == "I":
+            raise ValueError("it has 32-bit integers, whose range it does not say; save 8 or 16")
         picture = _eight_bits(ImageOps.exif_transpose(file))
         fitted = ImageOps.fit(picture, size, Image.Resampling.BOX)  # now: photos fill the memory
         return fitted, picture.size

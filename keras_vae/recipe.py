@@ -6,6 +6,7 @@ import runpy
 from pathlib import Path
 
 from keras_vae import models
+from keras_vae.choice import LARGEST_SEED, whole
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,9 +63,11 @@ class Recipe:
 
     def __post_init__(self):
         models.bind(self.builder, {"image_shape": None, **self.arguments})
-        for name in ("epochs", "batch_size", "learning_rate", "importance_samples"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0; received {getattr(self, name)!r}.")
+        for name in ("epochs", "batch_size", "importance_samples"):
+            whole(name, getattr(self, name))
+        whole("seed", self.seed, 0, LARGEST_SEED - 1)
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be above 0; received {self.learning_rate!r}.")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ValueError(f"clip_norm must be above 0; received {self.clip_norm!r}.")
         if self.quantization_aware_epochs < 0:

@@ -67,7 +67,7 @@ def test_what_does_not_apply_is_said(fitted, tmp_path):
     model, _ = fitted
     with pytest.raises(TypeError, match="Autoregressive, which has none"):
         export.tflite(model, tmp_path / "none.tflite")
-    with pytest.raises(ValueError, match="count must be at least 1"):
+    with pytest.raises(ValueError, match="count must be an integer of at least 1"):
         model.sample(0)
     with pytest.raises(ValueError, match="in \\[0, 1\\]"):
         model.log_prob(np.full((1, 8, 8, 1), 255.0))

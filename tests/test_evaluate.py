@@ -279,7 +279,9 @@ def test_active_units_are_the_dimensions_that_move(grey):
 def test_report_refuses_what_the_model_cannot_explain(binary):
     with pytest.raises(ValueError, match="Divide 8-bit images"):
         evaluate.report(small_vae(), 255 * binary, progress=False)
-    with pytest.raises(ValueError, match="importance_samples must be at least 1; received 0"):
+    with pytest.raises(
+        ValueError, match="importance_samples must be an integer of at least 1; received 0"
+    ):
         evaluate.report(small_vae(), binary, importance_samples=0)
 
 

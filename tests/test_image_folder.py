@@ -204,3 +204,28 @@ def test_a_model_of_ones_own_pictures(tmp_path, digits):
     np.testing.assert_array_equal(model.sample(3, seed=7), run.model.sample(3, seed=7))
     assert recipe.load(folder / "recipe.py") == wanted
     assert zoo.info(folder)["data"]["licence"] == "not known to keras_vae"
+
+
+def test_a_format_that_would_start_a_program_is_not_opened(tmp_path):
+    """Pillow reads PostScript by Ghostscript, whatever the file is called."""
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n%%EOF\n")
+    with pytest.raises(ValueError, match=r"picture\.png' cannot be read as a picture"):
+        image_folder.read(path, (8, 8, 1))
+
+
+def test_a_picture_of_too_many_pixels_is_refused_before_it_fills_the_memory(tmp_path):
+    from PIL import Image
+
+    Image.new("1", (9000, 9000)).save(tmp_path / "poster.png")
+    with pytest.raises(ValueError, match=r"9000x9000 pixels, above the limit of 50,000,000"):
+        image_folder.read(tmp_path / "poster.png", (8, 8, 1))
+
+
+def test_integers_of_32_bits_are_refused_and_not_black(tmp_path):
+    from PIL import Image
+
+    values = np.full((8, 8), 2**31 - 1, "int32")
+    Image.fromarray(values).save(tmp_path / "scan.tif")
+    with pytest.raises(ValueError, match="32-bit integers, whose range it does not say"):
+        image_folder.read(tmp_path / "scan.tif", (8, 8, 1))

@@ -246,7 +246,7 @@ def test_evaluate_and_reconstruct_refuse_too(binary):
         model.decode(np.zeros((2, 5)))
     with pytest.raises(ValueError, match="no rows"):
         model.encode(binary[:0])
-    with pytest.raises(ValueError, match="count must be at least 1"):
+    with pytest.raises(ValueError, match="count must be an integer of at least 1"):
         model.sample(0)
 
 

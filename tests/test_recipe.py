@@ -38,7 +38,7 @@ class TestWhatARecipeRefuses:
 
     @pytest.mark.parametrize("field", ["epochs", "batch_size", "learning_rate", "clip_norm"])
     def test_numbers_that_must_be_positive(self, field):
-        with pytest.raises(ValueError, match=f"{field} must be above 0; received 0"):
+        with pytest.raises(ValueError, match=f"{field} must be .*; received 0"):
             tiny(**{field: 0})
 
     def test_a_negative_number_of_int8_aware_epochs(self):

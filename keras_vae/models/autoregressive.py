@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import causal
+from keras_vae.choice import whole
 from keras_vae.models import checks
 from keras_vae.models.image_model import ImageModel
 
@@ -74,8 +75,8 @@ class Autoregressive(ImageModel):
         Returns:
             (count, H, W, C) float32 in the likelihood's support.
         """
-        if count < 1:
-            raise ValueError(f"count must be at least 1; received {count}.")
+        count = whole("count", count)
+        seed = None if seed is None else whole("seed", seed, 0)  # of any length
         if self._drawer is None:
             self._drawer = causal.drawer(self.network, self.likelihood_family, self.image_shape)
         seed = int(np.random.default_rng(seed).integers(2**31))

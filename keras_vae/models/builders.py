@@ -7,7 +7,8 @@ An argument that both networks take may differ between them: `hidden_units={"enc
 import inspect
 
 from keras_vae import causal, networks
-from keras_vae.choice import unknown
+from keras_vae.choice import image_shape as checked_shape
+from keras_vae.choice import unknown, whole
 from keras_vae.distributions import likelihoods, posteriors
 from keras_vae.models.autoencoder import Autoencoder
 from keras_vae.models.autoregressive import Autoregressive
@@ -248,30 +249,35 @@ def _vae(kind, image_shape, latent_dim, layers, head, likelihood, families):
 
 def _autoregressive(network, image_shape, layers, likelihood):
     likelihood = likelihoods.get(likelihood)
-    shape = _checked_shape(image_shape)
+    shape = checked_shape(image_shape)
     outputs = shape[2] * likelihood.parameters_per_channel
     return Autoregressive(network(shape, outputs, **layers), likelihood=likelihood)
 
 
-def _checked_shape(image_shape):
-    shape = tuple(image_shape)
-    if len(shape) != 3 or not all(isinstance(size, int) and size > 0 for size in shape):
-        raise ValueError(f"image_shape must be (H, W, C) of positive integers; received {shape}.")
-    return shape
+def _widths(name, value):
+    """A tuple of ints, a layer each."""
+    if isinstance(value, str) or not hasattr(value, "__len__"):
+        raise ValueError(
+            f"{name} must be a sequence of integers, a layer each, like (64, 32); received "
+            f"{value!r}."
+        )
+    return tuple(whole(f"each of {name}", width) for width in value)
 
 
 def _networks(kind, image_shape, latent_dim, per_latent, likelihood, layers, head):
     """The encoder and the decoder of one kind, for the numbers that the families ask for."""
-    shape = _checked_shape(image_shape)
-    if not isinstance(latent_dim, int) or latent_dim < 1:
-        raise ValueError(f"latent_dim must be an integer of at least 1; received {latent_dim!r}.")
+    shape = checked_shape(image_shape)
+    latent_dim = whole("latent_dim", latent_dim)
     outputs = shape[2] * likelihood.parameters_per_channel
     of_encoder, of_decoder = (
         {name: _of(network, name, value) for name, value in layers.items()}
         for network in ("encoder", "decoder")
     )
+    widths = "hidden_units" if kind == "dense" else "filters"
+    for chosen in (of_encoder, of_decoder):
+        chosen[widths] = _widths(widths, chosen[widths])
     if kind == "dense":
-        mirrored = {**of_decoder, "hidden_units": tuple(of_decoder["hidden_units"])[::-1]}
+        mirrored = {**of_decoder, "hidden_units": of_decoder["hidden_units"][::-1]}
         return (
             networks.dense_encoder(shape, latent_dim * per_latent, **of_encoder),
             networks.dense_decoder(latent_dim, shape, outputs, **mirrored),

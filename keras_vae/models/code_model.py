@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import collapse
-from keras_vae.choice import build, copied
+from keras_vae.choice import build, copied, whole, whole_seed
 from keras_vae.distributions import priors
 from keras_vae.models import checks
 from keras_vae.models.image_model import ImageModel
@@ -125,8 +125,7 @@ class CodeModel(ImageModel):
 
     def draw_codes(self, count, seed=None):
         """(count, latent_dim) float32 draws from the prior; the same ones for the same seed."""
-        if count < 1:
-            raise ValueError(f"count must be at least 1; received {count}.")
+        count, seed = whole("count", count), whole_seed(seed)
         stateless = None if seed is None else tf.constant([0, seed], tf.int32)
         return np.asarray(self.prior.sample(count, seed=stateless), "float32")
 
@@ -205,6 +204,7 @@ def _traced_once(function, spec):
 
 
 def _in_batches(function, values, batch_size):
+    batch_size = whole("batch_size", batch_size)
     parts = [
         function(tf.convert_to_tensor(values[start : start + batch_size])).numpy()
         for start in range(0, len(values), batch_size)

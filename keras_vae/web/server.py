@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import http
 import http.server
 import mimetypes
 import os
@@ -18,7 +19,8 @@ UNPACKS = re.compile(r"(^|,)\s*gzip\s*(;(?!\s*q=0(\.0*)?\s*(,|$))|,|$)")  # in A
 class Handler(http.server.SimpleHTTPRequestHandler):
     """Static files; the browser asks each time whether its copy still holds.
 
-    Where a file has its gzipped copy beside it (`app.js.gz`), a browser that unpacks gets the copy.
+    No folder is listed, and no link is followed out of the site. Where a file has its gzipped copy
+    beside it (`app.js.gz`), a browser that unpacks gets the copy.
     """
 
     packed = False  # whether the answer is such a copy
@@ -31,6 +33,19 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         accepted = UNPACKS.search(self.headers.get("Accept-Encoding", ""))
         self.packed = bool(accepted) and os.path.isfile(path) and os.path.isfile(f"{path}.gz")
         return f"{path}.gz" if self.packed else path
+
+    def send_head(self):
+        site = os.path.realpath(self.directory)
+        try:
+            found = os.path.realpath(self.translate_path(self.path))
+        except ValueError:  # a name with a zero in it
+            found = os.sep
+        if os.path.commonpath([site, found]) != site:
+            return self.send_error(http.HTTPStatus.NOT_FOUND, "File not found")
+        return super().send_head()
+
+    def list_directory(self, path):
+        self.send_error(http.HTTPStatus.NOT_FOUND, "File not found")
 
     def guess_type(self, path):
         """Of an answer that the browser unpacks, the type of what is in it."""

@@ -1,5 +1,6 @@
 """Reads one folder of the shelf: its eight files, how they are checked, and what they give."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -93,7 +94,9 @@ def golden(name):
         Two arrays: of a model with a decoder the codes (8, latent_dim) float32 and the pixels that
         they decode to, (8, H, W, C) float32 in [0, 1]; of others what `golden_names` says.
     """
-    with np.load(locate(name) / "golden.npz", allow_pickle=False) as arrays:
+    folder = locate(name)
+    check(folder)
+    with np.load(folder / "golden.npz", allow_pickle=False) as arrays:
         given, made = arrays.files
         return arrays[given], arrays[made]
 
@@ -104,7 +107,9 @@ def examples(name):
     Returns:
         dict of arrays, or None: the entry was published before it had examples.
     """
-    return example_data.read(locate(name))
+    folder = locate(name)
+    check(folder)
+    return example_data.read(folder)
 
 
 def files_of(published):
@@ -113,15 +118,36 @@ def files_of(published):
 
 
 def read_config(folder):
-    """config.json: {"builder": name, "arguments": all its arguments, as Python values}."""
-    config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
-    return {**config, "arguments": _from_json(config["arguments"])}
+    """config.json: {"builder": name, "arguments": all its arguments, as Python values}.
+
+    Raises:
+        ValueError: it is something else, or names a class that nobody has registered.
+    """
+    path = Path(folder) / "config.json"
+    with _about(path):
+        config = json.loads(path.read_text(encoding="utf-8"))
+        return {"builder": config["builder"], "arguments": _from_json(config["arguments"])}
 
 
 def build(folder):
-    """The model that config.json describes, with fresh weights."""
+    """The model that config.json describes, with fresh weights; ValueError where it does not."""
     config = read_config(folder)
-    return models.build(config["builder"], **config["arguments"])
+    with _about(Path(folder) / "config.json"):
+        return models.build(config["builder"], **config["arguments"])
+
+
+@contextlib.contextmanager
+def _about(path):
+    """Turns what goes wrong with the content of a file into a ValueError that names it."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:  # of JSON, Keras and TensorFlow, a dozen kinds
+        raise ValueError(
+            f"{str(path)!r} does not describe a model ({type(error).__name__}: {error}). Take the "
+            "folder anew from where it came from."
+        ) from error
 
 
 def told_recipe(folder):
@@ -154,7 +180,7 @@ def told_recipe(folder):
             seed=training["seed"],
             binarize=told["binarize"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(
             f"{str(folder / 'metadata.json')!r} does not tell what the entry was trained on "
             f"({type(error).__name__}: {error}); publish the entry anew."
@@ -168,12 +194,31 @@ def _shape(told):
 def _from_json(arguments):
     def restore(value):
         if isinstance(value, dict) and "class_name" in value:
+            _check_registered(value)
             return keras.saving.deserialize_keras_object(value)
         if isinstance(value, dict):
             return {key: restore(item) for key, item in value.items()}
         return tuple(value) if isinstance(value, list) else value
 
     return {key: restore(value) for key, value in arguments.items()}
+
+
+def _check_registered(value):
+    """Raises ValueError where Keras would import something to make a value, or run a function."""
+    if isinstance(value, dict):
+        if "class_name" in value and not _is_registered(value):
+            raise ValueError(f"{value['class_name']!r} is no class that is registered with Keras")
+        value = list(value.values())
+    for part in value if isinstance(value, list) else ():
+        _check_registered(part)
+
+
+def _is_registered(told):
+    kind, name = told["class_name"], told.get("registered_name")
+    if (told.get("module"), kind, name) == ("keras", "DTypePolicy", None):  # within families
+        return True
+    named_so = isinstance(name, str) and name.rpartition(">")[2] == kind
+    return named_so and keras.saving.get_registered_object(name) is not None
 
 
 def sha256(path):

@@ -58,8 +58,11 @@ def metadata(folder):
     """metadata.json as a dict; FileNotFoundError or ValueError where it cannot be read."""
     path = Path(folder) / "metadata.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        told = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{str(path)!r} is missing; reinstall keras_vae.") from error
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # not of JSON, or not of UTF-8
         raise ValueError(f"{str(path)!r} is no JSON ({error}); reinstall keras_vae.") from error
+    if not isinstance(told, dict) or not isinstance(told.get("sha256", {}), dict):
+        raise ValueError(f"{str(path)!r} is not what `keras-vae train` writes; take it anew.")
+    return told
