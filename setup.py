@@ -26,6 +26,9 @@ TEST = [
     "tflite-micro; sys_platform == 'linux' and platform_machine == 'x86_64'",
 ]
 
+# what `python -m benchmarks` compares with
+BENCH = ["torch>=2.6", "pythae>=0.1.2", "jax>=0.5", "onnxruntime>=1.20", "tf2onnx>=1.16"]
+
 
 class BuildWithShelf(build_py):
     """Puts zoo/ and the browser page into the wheel: data only, no module gets a second name."""
@@ -70,7 +73,7 @@ setup(
         "tabulate>=0.8.9",
         "jinja2>=3.0",
     ],
-    extras_require={"test": TEST, "dev": [*TEST, "ruff", "build"]},
+    extras_require={"test": TEST, "dev": [*TEST, "ruff", "build"], "bench": BENCH},
     entry_points={"console_scripts": ["keras-vae = keras_vae.cli:main"]},
     cmdclass={"build_py": BuildWithShelf},
     classifiers=[

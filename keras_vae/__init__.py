@@ -24,6 +24,7 @@ Each is imported at its first use. Only `models` is imported at once, because
 import importlib
 import json
 import os
+import platform
 import sys
 from pathlib import Path
 
@@ -66,6 +67,12 @@ if _keras_backend() != "tensorflow":
         f"keras_vae runs on the TensorFlow backend of Keras; the backend is {_keras_backend()!r}. "
         "Set the environment variable KERAS_BACKEND=tensorflow before Keras is imported."
     )
+
+
+if platform.machine() in ("x86_64", "AMD64"):
+    # TensorFlow reads it when it is imported, and takes 1 where a processor has AVX-512 VNNI; the
+    # kernels are faster on the others too, see docs/performance.md.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def __getattr__(name):

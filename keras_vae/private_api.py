@@ -45,6 +45,19 @@ def operations(network):
     return network.operations
 
 
+def adam_moments(adam, variable):
+    """The averages of a variable's gradient and of its square, tf.Variables that an Adam keeps.
+
+    `Optimizer.variables` has them among others, in an order that versions of Keras changed.
+
+    Args:
+        adam: keras.optimizers.Adam, built.
+        variable: tf.Variable that it was built for.
+    """
+    index = adam._get_variable_index(variable)
+    return adam._momentums[index].value, adam._velocities[index].value
+
+
 def set_mode(callback, mode):
     """Tells a callback with mode="auto" that its tracker is to rise ("max") or to fall ("min").
 

@@ -131,6 +131,27 @@ def test_ema_momentum():
         assert Watched.reads > before, f"not in step {step}"
 
 
+@hook("keras", "Adam._momentums, _velocities and _get_variable_index")
+def test_adam_moments():
+    weights = [keras.Variable([1.0]), keras.Variable([1.0, 2.0])]
+    optimizer = keras.optimizers.Adam(beta_1=0.5, beta_2=0.75)
+    optimizer.apply([tf.constant([4.0]), tf.constant([8.0, 0.0])], weights)
+    first, second = private_api.adam_moments(optimizer, weights[1].value)
+    np.testing.assert_allclose(first, [4.0, 0.0])
+    np.testing.assert_allclose(second, [16.0, 0.0])
+    assert all(hasattr(moment, "handle") for moment in (first, second))
+
+
+@hook("keras", "Optimizer.update_step, looked up on the instance at each step")
+def test_update_step():
+    called, weight = [], keras.Variable([1.0])
+    optimizer = keras.optimizers.Adam()
+    optimizer.update_step = lambda gradient, variable, rate: called.append(variable)
+    optimizer.apply([tf.constant([1.0])], [weight])
+    (variable,) = called
+    assert isinstance(variable, tf.Variable)
+
+
 @hook("keras", "Model.distribute_strategy")
 def test_strategy():
     assert private_api.strategy(dense()) is tf.distribute.get_strategy()

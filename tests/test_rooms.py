@@ -8,9 +8,10 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "keras_vae"
 # In the order in which they build on each other; a folder is one room.
 LIBRARY = """
-    private_api choice collapse atomic lock quiet progress averaging tables terminal pipeline
-    distribution networks causal verb data image_folder distributions objectives checkpoints plot
-    models callbacks evaluate recipe export training zoo pictures web demo picture_verbs cli
+    private_api choice collapse atomic lock quiet progress averaging fused_adam tables terminal
+    pipeline distribution networks causal verb data image_folder distributions objectives
+    checkpoints plot models callbacks evaluate recipe export training zoo pictures web
+    demo picture_verbs cli
 """.split()
 EXPORT = """
     artefact output_file flatbuffer graph runtime int8 proof saved_model tflite best c_array
@@ -20,7 +21,7 @@ MODELS = """
 """.split()
 DISTRIBUTIONS = """
     tfd stable prior posterior normals transformed_normal flows mixtures flowed_normal iaf
-    discretized_logistic likelihoods posteriors priors
+    discretized_logistic logit_bernoulli likelihoods posteriors priors
 """.split()
 CAUSAL = "layers networks drawing".split()
 ZOO = "listing example_data card entry publishing certificates exporting runs".split()

@@ -71,8 +71,10 @@ class Bernoulli(Likelihood):
     discrete = True
 
     def distribution(self, parameters):
+        from keras_vae.distributions.logit_bernoulli import LogitBernoulli
+
         logits = tf.cast(parameters, tf.float32)
-        return tfd.Independent(tfd.Bernoulli(logits=logits, dtype=tf.float32), 3)
+        return tfd.Independent(LogitBernoulli(logits=logits, dtype=tf.float32), 3)
 
     def mean(self, parameters):
         return tf.sigmoid(tf.cast(parameters, tf.float32))

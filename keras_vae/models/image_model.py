@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vae import pipeline, private_api
+from keras_vae import fused_adam, pipeline, private_api
 from keras_vae.distributions import likelihoods
 from keras_vae.models import checks, watch
 
@@ -126,6 +126,7 @@ class ImageModel(keras.Model):
                 "model is built instead."
             )
         super().compile(optimizer=optimizer, **kwargs)
+        fused_adam.fuse(self.optimizer)
         self._noise_key = random.randrange(2**30)  # of `keras.utils.set_random_seed`
 
     def noise_key(self):
