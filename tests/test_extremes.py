@@ -101,9 +101,11 @@ def test_ten_thousand_steps_in_bfloat16_end_where_float32_ends(binary, set_polic
         set_policy(policy)
         keras.utils.set_random_seed(3)
         model = small("dense_vae")
-        steps = model.fit(binary, batch_size=16, epochs=2500, verbose=0)  # four steps an epoch
-        assert np.isfinite(steps.history["loss"]).all()
+        model.compile(keras.optimizers.Adam(1e-2), steps_per_execution=50)
+        many = np.tile(binary, (250, 1, 1, 1))  # a thousand steps an epoch
+        losses = model.fit(many, batch_size=16, epochs=10, verbose=0).history["loss"]
+        assert np.isfinite(losses).all()
         assert model.optimizer.iterations == 10_000
-        ends[policy] = np.mean(steps.history["loss"][-200:])
-    assert ends["mixed_bfloat16"] == pytest.approx(ends["float32"], abs=1.0)
-    assert ends["float32"] < 0.8 * np.mean(steps.history["loss"][:20])
+        ends[policy] = losses[-1]
+        assert losses[-1] < 0.9 * losses[0]
+    assert ends["mixed_bfloat16"] == pytest.approx(ends["float32"], abs=1.0), ends
