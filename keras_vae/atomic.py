@@ -39,6 +39,28 @@ def write(path, content):
             aside.unlink(missing_ok=True)
 
 
+def check(path):
+    """Tries whether `path` can be written, before the work that is to be written is done.
+
+    It is tried, for rights alone do not tell: of root, of a read-only file system. A folder that is
+    missing would be made; then the nearest one above it counts.
+
+    Raises:
+        OSError: with the name of the folder that nothing can be written into.
+    """
+    path = Path(os.path.abspath(path))
+    above = path.parent
+    try:
+        while not above.exists():
+            above = above.parent
+        with _written_aside(above / path.name) as aside:
+            aside.mkdir()
+            aside.rmdir()
+    except OSError as error:
+        told = f"Cannot write {path.name!r}: nothing can be written into this folder"
+        raise OSError(error.errno, f"{told} ({error.strerror})", str(above)) from error
+
+
 @contextlib.contextmanager
 def folder(path):
     """Yields an empty folder to fill, which then takes the place of `path`.
@@ -53,14 +75,14 @@ def folder(path):
             yield aside
             _swap(aside, path)
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            _clear(aside)
 
 
 def remove(path):
     """Removes a folder; after a kill it is whole, or what is left of it is for `repair`."""
     with _written_aside(Path(path)) as gone:
         Path(path).rename(gone)
-        shutil.rmtree(gone)
+        _clear(gone)
 
 
 def repair(path):
@@ -116,7 +138,16 @@ def _swap(aside, path):
         raise
     finally:
         if path.exists():
-            shutil.rmtree(old, ignore_errors=True)
+            _clear(old)
+
+
+def _clear(folder):
+    """Removes a folder; a signal that comes meanwhile ends the process when that is done."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _comes_back(path):

@@ -1,6 +1,7 @@
-"""How a family or an objective is chosen, by its name or by an instance; what a size is."""
+"""How a family or an objective is chosen, by its name or by an instance; what a number is."""
 
 import difflib
+import math
 import numbers
 
 LARGEST_SEED = 2**31 - 1  # keys of random numbers are pairs of int32
@@ -17,6 +18,52 @@ def whole(name, value, least=1, most=None):
         among = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise ValueError(f"{name} must be an integer {among}; received {value!r}.")
     return int(value)
+
+
+def real(name, value, least=None, above=None):
+    """The value of an argument as a float, NumPy's numbers among them.
+
+    Raises:
+        ValueError: no number, a bool, not finite, below `least` or not above `above`.
+    """
+    right = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not right or (least is not None and value < least) or (above is not None and value <= above):
+        among = "" if least is None else f" of at least {least}"
+        among = among if above is None else f" above {above}"
+        raise ValueError(f"{name} must be a finite number{among}; received {value!r}.")
+    return float(value)
+
+
+def odd(name, value, least=3):
+    """An odd size as an int, see `whole`."""
+    if whole(name, value) < least or value % 2 == 0:
+        raise ValueError(f"{name} must be odd and at least {least}; received {value!r}.")
+    return int(value)
+
+
+def widths(name, value):
+    """The sizes of some layers, a tuple of ints.
+
+    Raises:
+        ValueError: no sequence of integers of at least 1.
+    """
+    if isinstance(value, (str, dict)) or not hasattr(value, "__len__"):
+        raise ValueError(
+            f"{name} must be a sequence of integers, a layer each, like (64, 32); received "
+            f"{value!r}."
+        )
+    return tuple(whole(f"each of {name}", width) for width in value)
+
+
+def plain(value):
+    """A value without NumPy in it: numbers of Python, lists for arrays; in containers too."""
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(plain(item) for item in value)
+    return value
 
 
 def whole_seed(seed):

@@ -6,6 +6,8 @@ import os
 
 import tensorflow as tf
 
+from keras_vae.choice import whole
+
 LOST = (  # what TensorFlow raises where a worker is gone, whichever part of it notices first
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -34,8 +36,7 @@ def strategy(devices=None):
         RuntimeError: TensorFlow has begun already.
     """
     workers = _workers()
-    if devices is not None and devices < 1:
-        raise ValueError(f"devices must be at least 1; received {devices}.")
+    devices = None if devices is None else whole("devices", devices)
     if workers > 1:
         if devices is not None:
             raise ValueError(

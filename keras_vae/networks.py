@@ -8,6 +8,10 @@ layer computes in float32 under every dtype policy: bfloat16 has 8 bits for a lo
 import keras
 from keras import layers
 
+from keras_vae.choice import unknown, whole, widths
+
+GATED = "gated"  # the activation of dense networks that Keras does not have
+
 
 def dense_encoder(image_shape, outputs, *, hidden_units=(500, 500), activation="relu"):
     """Fully connected encoder.
@@ -21,10 +25,11 @@ def dense_encoder(image_shape, outputs, *, hidden_units=(500, 500), activation="
     Returns:
         keras.Model, (B, H, W, C) -> (B, outputs).
     """
+    _check_activation(activation, GATED)
     # === Functional Model ===
     images = x = keras.Input(image_shape, name="image")
     x = layers.Flatten()(x)
-    for units in hidden_units:
+    for units in widths("hidden_units", hidden_units):
         x = _hidden(x, units, activation)
     x = layers.Dense(outputs, dtype="float32", name="parameters")(x)
     return keras.Model(images, x, name="dense_encoder")
@@ -44,9 +49,10 @@ def dense_decoder(latent_dim, image_shape, outputs, *, hidden_units=(500, 500), 
         keras.Model, (B, latent_dim) -> (B, H, W, outputs).
     """
     height, width, _ = image_shape
+    _check_activation(activation, GATED)
     # === Functional Model ===
     code = x = keras.Input((latent_dim,), name="code")
-    for units in hidden_units:
+    for units in widths("hidden_units", hidden_units):
         x = _hidden(x, units, activation)
     x = layers.Dense(height * width * outputs, dtype="float32", name="parameters")(x)
     x = layers.Reshape((height, width, outputs), dtype="float32")(x)
@@ -81,8 +87,12 @@ def conv_encoder(
     Returns:
         keras.Model, (B, H, W, C) -> (B, outputs).
     """
-    _check_filters(filters)
-    _check_head(head_filters, head_blocks)
+    filters = _levels(filters)
+    kernel_size = whole("kernel_size", kernel_size)
+    residual_blocks = whole("residual_blocks", residual_blocks, 0)
+    hidden_units = whole("hidden_units", hidden_units, 0)
+    head_filters, head_blocks = _head(head_filters, head_blocks)
+    _check_activation(activation)
     # === Functional Model ===
     images = x = keras.Input(image_shape, name="image")
     if head_blocks:
@@ -133,8 +143,12 @@ def conv_decoder(
     Returns:
         keras.Model, (B, latent_dim) -> (B, H, W, outputs).
     """
-    _check_filters(filters)
-    _check_head(head_filters, head_blocks)
+    filters = _levels(filters)
+    kernel_size = whole("kernel_size", kernel_size)
+    residual_blocks = whole("residual_blocks", residual_blocks, 0)
+    hidden_units = whole("hidden_units", hidden_units, 0)
+    head_filters, head_blocks = _head(head_filters, head_blocks)
+    _check_activation(activation)
     sizes = [tuple(image_shape[:2])]
     for _ in filters:
         sizes.append(tuple(-(-size // 2) for size in sizes[-1]))
@@ -167,23 +181,38 @@ def conv_decoder(
 
 def _hidden(x, units, activation):
     """(B, F) -> (B, units); a gated unit is a linear one times a sigmoid one (arXiv 1612.08083)."""
-    if activation != "gated":
+    if activation != GATED:
         return layers.Dense(units, activation=activation)(x)
     gate = layers.Dense(units, activation="sigmoid")(x)
     return layers.Multiply()([layers.Dense(units)(x), gate])
 
 
-def _check_filters(filters):
-    if not len(filters):
+def _check_activation(name, *more):
+    """Raises ValueError where an activation is no name that Keras knows, nor one of `more`."""
+    try:
+        known = isinstance(name, str) and (name in more or keras.activations.get(name))
+    except ValueError:
+        known = False
+    if not known:
+        names = sorted(set(dir(keras.activations)) - {"get", "serialize", "deserialize"})
+        raise unknown("activation", name, [*more, *(n for n in names if n[0] != "_")])
+
+
+def _levels(filters):
+    filters = widths("filters", filters)
+    if not filters:
         raise ValueError("filters must name the channels of at least one level; received none.")
+    return filters
 
 
-def _check_head(head_filters, head_blocks):
-    if head_blocks and not head_filters:
+def _head(filters, blocks):
+    filters, blocks = whole("head_filters", filters, 0), whole("head_blocks", blocks, 0)
+    if blocks and not filters:
         raise ValueError(
-            f"head_blocks={head_blocks} residual blocks at full resolution need head_filters, "
+            f"head_blocks={blocks} residual blocks at full resolution need head_filters, "
             "their channels; received 0."
         )
+    return filters, blocks
 
 
 def _residual_block(x, kernel_size, activation):

@@ -6,7 +6,7 @@ import math
 import keras
 import tensorflow as tf
 
-from keras_vae.choice import choose
+from keras_vae.choice import choose, real, whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,9 +62,8 @@ class ELBO(Objective):
 
     def __init__(self, beta=1.0, free_nats=0.0):
         super().__init__()
-        if beta < 0 or free_nats < 0:
-            raise ValueError(f"beta, free_nats must be at least 0; received {beta}, {free_nats}.")
-        self.beta, self.free_nats = float(beta), float(free_nats)
+        self.beta = real("beta", beta, least=0)
+        self.free_nats = real("free_nats", free_nats, least=0)
 
     def loss(self, terms, warmup=1.0):
         rate = tf.maximum(terms.rate, self.free_nats)
@@ -87,9 +86,7 @@ class IWAE(Objective):
 
     def __init__(self, samples=5):
         super().__init__()
-        if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
-            raise ValueError(f"samples must be an integer of at least 1; received {samples!r}.")
-        self.samples = samples
+        self.samples = whole("samples", samples)
 
     def loss(self, terms, warmup=1.0):
         log_weight = -(terms.distortion + warmup * terms.sampled_rate)

@@ -50,6 +50,7 @@ def generate_each(name, folder, count=64, seed=None, scale=1):
         raise FileExistsError(
             f"{str(folder)!r} is no folder of numbered pictures; choose a new or an empty folder."
         )
+    atomic.check(folder)
     model = _load_generative(name)
     tiles = plot.tiles(model.sample(count, seed=seed), scale)
     with atomic.folder(folder) as aside:
@@ -156,3 +157,4 @@ def _check(path):
         raise ValueError(f"--output must end in .png; received {str(path)!r}.")
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"There is no folder {str(path.absolute().parent)!r}.")
+    atomic.check(path)

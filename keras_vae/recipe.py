@@ -6,7 +6,7 @@ import runpy
 from pathlib import Path
 
 from keras_vae import models
-from keras_vae.choice import LARGEST_SEED, whole
+from keras_vae.choice import LARGEST_SEED, plain, real, whole
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,19 +62,17 @@ class Recipe:
     tolerance: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
+        for name, value in vars(self).items():  # a recipe is also text: recipe.py, recipe.json
+            object.__setattr__(self, name, plain(value))
         models.bind(self.builder, {"image_shape": None, **self.arguments})
         for name in ("epochs", "batch_size", "importance_samples"):
             whole(name, getattr(self, name))
         whole("seed", self.seed, 0, LARGEST_SEED - 1)
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be above 0; received {self.learning_rate!r}.")
-        if self.clip_norm is not None and not self.clip_norm > 0:
-            raise ValueError(f"clip_norm must be above 0; received {self.clip_norm!r}.")
-        if self.quantization_aware_epochs < 0:
-            raise ValueError(
-                "quantization_aware_epochs must be 0 or above; received "
-                f"{self.quantization_aware_epochs!r}."
-            )
+        whole("quantization_aware_epochs", self.quantization_aware_epochs, 0)
+        real("warmup_epochs", self.warmup_epochs, least=0)
+        real("learning_rate", self.learning_rate, above=0)
+        if self.clip_norm is not None:
+            real("clip_norm", self.clip_norm, above=0)
         if set(self.expected) != set(self.tolerance):
             raise ValueError(
                 f"expected {sorted(self.expected)} and tolerance {sorted(self.tolerance)} must "

@@ -1,12 +1,14 @@
 import json
 import shutil
+import threading
+import time
 
 import keras
 import numpy as np
 import pytest
 
 from keras_vae import checkpoints, models, recipe, training, zoo
-from keras_vae.zoo import runs
+from keras_vae.zoo import publishing, runs
 
 
 def small(seed):
@@ -140,6 +142,24 @@ class TestTrain:
         written = runs.train(bad, tmp_path / "mine", verbose=0)
         assert bad.misses(written["numbers"])
         zoo.load(tmp_path / "mine")
+
+    @pytest.mark.shelf
+    def test_a_recipe_that_changes_while_it_trains_is_published_as_it_was(self, tmp_path):
+        file, wanted = tmp_path / "recipe.py", self.wanted()
+        file.write_text(publishing._recipe_source(wanted))
+        whole, copy = file.read_bytes(), tmp_path / ".mine.checkpoints" / "recipe.py"
+
+        def edit():
+            while not copy.exists():
+                time.sleep(0.01)
+            file.write_text("another")
+
+        editor = threading.Thread(target=edit, daemon=True)
+        editor.start()
+        runs.train(wanted, tmp_path / "mine", file, verbose=0)
+        editor.join(10)
+        assert file.read_text() == "another"
+        assert (tmp_path / "mine" / "recipe.py").read_bytes() == whole
 
     def test_an_unreadable_claim_is_named_and_blocks_nothing(self, tmp_path):
         (tmp_path / "recipe.json").write_text('{"name": "mi')

@@ -29,6 +29,9 @@ def run(*arguments):
     return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
 
 
+BELOW = Path(__file__) / "deep" / "out"  # a file is no folder, for root too
+
+
 def run_main(monkeypatch, *arguments):
     """Through `main`, which turns expected errors into exit status 1."""
     monkeypatch.setattr("sys.argv", ["keras-vae", *map(str, arguments)])
@@ -224,6 +227,16 @@ def test_reconstruct_shows_pictures_above_their_reconstructions(name, digits, tm
         (("export", "dense_vae_digits", "--format", "onnx", "--output", "x"), "onnx"),
         (("export", "dense_vae_digits", "--quantize", "int4", "--output", "x.tflite"), "int4"),
         (("info", "nothing"), "nothing"),
+        (("train", "conv_vae_mnist", "--output", BELOW), "test_cli.py'"),
+        (("generate", "dense_vae_digits", "--separate", "--output", BELOW), "test_cli.py'"),
+        (("generate", "dense_vae_digits", "--output", "/proc/x.png"), "/proc"),
+        (("export", "dense_vae_digits", "--output", "/proc/x.tflite"), "/proc"),
+        (
+            ("export", "dense_vae_digits", "--format", "saved_model", "--output", BELOW),
+            "test_cli.py",
+        ),
+        (("export", "dense_vae_digits", "--format", "c", "--output", "/proc/x.h"), "/proc"),
+        (("evaluate", "dense_vae_digits", "--keep", BELOW), "into this folder"),
     ],
 )
 def test_what_fails_says_why_and_exits_1(arguments, said, monkeypatch, tmp_path, capsys):

@@ -44,7 +44,7 @@ def test_a_broken_cluster_is_told_with_an_example(text, said, monkeypatch):
 
 
 def test_devices_beside_a_cluster_and_too_few(monkeypatch):
-    with pytest.raises(ValueError, match="devices must be at least 1; received 0"):
+    with pytest.raises(ValueError, match="devices must be an integer of at least 1; received 0"):
         distribution.strategy(0)
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1", "b:1"]}}))
     with pytest.raises(ValueError, match="describes 2 workers"):

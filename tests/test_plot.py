@@ -161,3 +161,12 @@ def test_points_of_the_latent_map_are_numerals_in_colours_named_by_large_ones(gr
     assert colours == [to_hex(part.get_facecolor()[0]) for part in axes.collections]
     outlines = [part.get_paths()[0].vertices for part in axes.collections]
     assert len({outline.tobytes() for outline in outlines}) == 12  # each its own numeral
+
+
+def test_a_full_disk_leaves_the_older_picture(tmp_path, full_disk):
+    path = tmp_path / "grid.png"
+    path.write_bytes(b"before")
+    noise = np.random.default_rng(0).integers(256, size=(64, 64, 1), dtype=np.uint8)
+    with full_disk(1000), pytest.raises(OSError, match=r"grid\.png'$"):
+        plot.save(noise, path)
+    assert path.read_bytes() == b"before"

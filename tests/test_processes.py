@@ -87,6 +87,27 @@ def test_a_second_training_is_refused_and_a_killed_one_goes_on(training, tmp_pat
     assert sorted(os.listdir(tmp_path)) == ["mine", "recipe.py"]
 
 
+def test_sigterm_while_publishing_leaves_the_older_entry_and_no_half_of_a_new_one(tmp_path):
+    words = ("train", "./recipe.py", "--output", "mine")
+    (tmp_path / "recipe.py").write_text(RECIPE.replace("EPOCHS", "2"))
+    code, said = ended(start(tmp_path, *words))
+    assert code == 0, said
+    before = {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()}
+    (tmp_path / "recipe.py").write_text(RECIPE.replace("EPOCHS", "3"))
+    process = start(tmp_path, *words)
+    end = time.monotonic() + 90
+    while not list(tmp_path.glob(".mine.[0-9]*/config.json")) and time.monotonic() < end:
+        time.sleep(0.005)
+    process.terminate()
+    code, said = ended(process)
+    assert code == 143, said
+    assert sorted(os.listdir(tmp_path)) == [".mine.checkpoints", "mine", "recipe.py"]
+    assert {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()} == before
+    code, said = ended(start(tmp_path, *words))
+    assert code == 0, said
+    assert sorted(os.listdir(tmp_path)) == ["mine", "recipe.py"]
+
+
 def test_a_full_disk_is_one_line_and_blocks_nothing(tmp_path):
     (tmp_path / "recipe.py").write_text(RECIPE.replace("EPOCHS", "2"))
     words = ("train", "./recipe.py", "--output", "mine")

@@ -4,6 +4,8 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from keras_vae.choice import odd, whole
+
 REGISTER = keras.saving.register_keras_serializable(package="keras_vae")
 
 
@@ -84,9 +86,9 @@ class GatedConv(CausalLayer):
 
     def __init__(self, filters, kernel_size, first=False, **kwargs):
         super().__init__(**kwargs)
-        if kernel_size < 3 or kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size must be odd and at least 3; received {kernel_size!r}.")
-        self.filters, self.kernel_size, self.first = filters, kernel_size, first
+        self.filters = filters = whole("filters", filters)
+        self.kernel_size = kernel_size = odd("kernel_size", kernel_size)
+        self.first = first
         self.side = kernel_size // 2
         self.depth = self.side if first else self.side + 1  # rows above, pixels to the left
         conv = lambda size, **more: layers.Conv2D(
@@ -154,9 +156,8 @@ class RowLSTM(CausalLayer):
 
     def __init__(self, filters, kernel_size=3, **kwargs):
         super().__init__(**kwargs)
-        if kernel_size < 3 or kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size must be odd and at least 3; received {kernel_size!r}.")
-        self.filters, self.kernel_size = filters, kernel_size
+        self.filters = filters = whole("filters", filters)
+        self.kernel_size = kernel_size = odd("kernel_size", kernel_size)
         self.kept_channels, self.depth = 2 * filters, kernel_size // 2 + 1
         dtype = self.dtype_policy
         self.left = layers.Conv2D(4 * filters, (1, self.depth), dtype=dtype, name="left")

@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from keras_vae.causal.layers import GatedConv, RowLSTM
+from keras_vae.choice import whole
 
 
 def pixel_cnn(image_shape, outputs, *, filters=24, blocks=6, kernel_size=5, head_filters=64):
@@ -21,6 +22,7 @@ def pixel_cnn(image_shape, outputs, *, filters=24, blocks=6, kernel_size=5, head
         keras.Model, (B, H, W, C) -> (B, H, W, outputs); no output depends on its own pixel or on a
         later one. The channels of a pixel are independent given the pixels before it.
     """
+    blocks, head_filters = whole("blocks", blocks, 0), whole("head_filters", head_filters)
     # === Functional Model ===
     images = keras.Input(image_shape, name="image")
     rows, across = GatedConv(filters, 7, first=True, name="first")([images, images])
@@ -43,6 +45,7 @@ def pixel_rnn(image_shape, outputs, *, filters=32, blocks=4, kernel_size=3, head
     Returns:
         As `pixel_cnn`.
     """
+    blocks, head_filters = whole("blocks", blocks, 0), whole("head_filters", head_filters)
     # === Functional Model ===
     images = keras.Input(image_shape, name="image")
     rows, across = GatedConv(filters, 7, first=True, name="first")([images, images])

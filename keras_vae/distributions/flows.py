@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from keras_vae.choice import real, whole
 from keras_vae.distributions.prior import LearnedPrior, between_normals
 from keras_vae.progress import Bar
 
@@ -117,12 +118,8 @@ class Flow(LearnedPrior):
 
     def __init__(self, couplings=20, units=250, bound=2.0, seed=0, **kwargs):
         super().__init__(**kwargs)
-        for name, value in (("couplings", couplings), ("units", units)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be an integer of at least 1; received {value!r}.")
-        if not bound > 0:
-            raise ValueError(f"bound must be above 0; received {bound!r}.")
-        self.couplings, self.units, self.bound, self.seed = couplings, units, float(bound), seed
+        self.couplings, self.units = whole("couplings", couplings), whole("units", units)
+        self.bound, self.seed = real("bound", bound, above=0), whole("seed", seed, 0)
 
     def build_for(self, latent_dim):
         if latent_dim < 2:

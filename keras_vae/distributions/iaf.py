@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from keras_vae.choice import whole
 from keras_vae.distributions.posterior import Posterior
 from keras_vae.distributions.stable import softplus
 
@@ -85,10 +86,7 @@ class InverseAutoregressive(Posterior):
 
     def __init__(self, steps=2, units=320, **kwargs):
         super().__init__(**kwargs)
-        for name, value in (("steps", steps), ("units", units)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be an integer of at least 1; received {value!r}.")
-        self.steps, self.units = steps, units
+        self.steps, self.units = whole("steps", steps), whole("units", units)
 
     def build_for(self, latent_dim):
         self.latent_dim = int(latent_dim)

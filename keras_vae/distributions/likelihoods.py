@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.choice import choose
+from keras_vae.choice import choose, real
 from keras_vae.distributions import tfd
 from keras_vae.distributions.stable import softplus
 
@@ -117,8 +117,8 @@ class Normal(Likelihood):
 
     def __init__(self, scale="learned", mean="sigmoid", **kwargs):
         super().__init__(**kwargs)
-        if not (scale == "learned" or (isinstance(scale, (int, float)) and scale > 0)):
-            raise ValueError(f"scale must be 'learned' or a number above 0; received {scale!r}.")
+        if not isinstance(scale, str) or scale != "learned":
+            scale = real("scale, if not 'learned',", scale, above=0)
         if mean not in ("sigmoid", "linear"):
             raise ValueError(f"mean must be 'sigmoid' or 'linear'; received {mean!r}.")
         self.scale_choice, self.mean_choice = scale, mean

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vae.choice import whole
 from keras_vae.distributions import tfd
 from keras_vae.distributions.prior import LearnedPrior
 
@@ -20,11 +21,7 @@ class MixtureOfNormals(LearnedPrior):
 
     def __init__(self, components, **kwargs):
         super().__init__(**kwargs)
-        if isinstance(components, bool) or not isinstance(components, int) or components < 1:
-            raise ValueError(
-                f"components must be an integer of at least 1; received {components!r}."
-            )
-        self.components = components
+        self.components = whole("components", components)
 
     def parts(self):
         """(K,) logits of the shares, and (K, latent_dim) means and scales."""

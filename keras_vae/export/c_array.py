@@ -88,22 +88,23 @@ def c_array(source, path, *, name=None):
 
 def _check_images(content, arena, source):
     """Raises ValueError where Micro, in just this arena, computes something else than LiteRT."""
-    here, there = micro.TFLiteMicro(content, arena), open_file(content, "interpreter")
+    name = str(source)
+    here, there = micro.TFLiteMicro(content, arena, name), open_file(content, "interpreter", name)
     random = np.random.default_rng(0)
     for _ in range(TRIES):
         inputs = {}
-        for name, index in here.inputs.items():
+        for end, index in here.inputs.items():
             details = here.interpreter.get_input_details(index)
             drawn = random.standard_normal(details["shape"])
-            inputs[name] = np.clip(drawn * 127, -128, 127) if _is_integer(details) else drawn
-            inputs[name] = inputs[name].astype(details["dtype"])
+            inputs[end] = np.clip(drawn * 127, -128, 127) if _is_integer(details) else drawn
+            inputs[end] = inputs[end].astype(details["dtype"])
         found, expected = here(here.signature, **inputs), there(here.signature, **inputs)
-        for name, right in expected.items():
+        for end, right in expected.items():
             right = right.astype("float64")
-            apart = np.abs(found[name] - right).mean() / max(np.ptp(right), 1e-6)
+            apart = np.abs(found[end] - right).mean() / max(np.ptp(right), 1e-6)
             if not apart <= LIMIT:
                 raise ValueError(
-                    f"TensorFlow Lite Micro runs {source} wrongly: {name!r} is {apart:.1%} of its "
+                    f"TensorFlow Lite Micro runs {source} wrongly: {end!r} is {apart:.1%} of its "
                     f"range from what LiteRT gives, above {LIMIT:.0%}. Nothing was written."
                 )
 

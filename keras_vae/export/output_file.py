@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from keras_vae import atomic
+
 
 def writable(path, suffix):
     """The absolute path of a file to write.
@@ -16,7 +18,7 @@ def writable(path, suffix):
 
     Raises:
         ValueError: another suffix.
-        FileNotFoundError, IsADirectoryError: a path that cannot be written.
+        OSError: a folder, or a path that cannot be written.
     """
     path = Path(os.path.abspath(path))
     if path.is_dir():
@@ -27,4 +29,5 @@ def writable(path, suffix):
         raise FileNotFoundError(
             f"Cannot write {path}: the folder {path.parent} does not exist. Make it first."
         )
+    atomic.check(path)
     return path

@@ -91,4 +91,5 @@ def _free(folder):
             f"Cannot write a SavedModel to {folder}: it holds other files and no saved_model.pb. "
             "Name a new folder, or empty this one."
         )
+    atomic.check(folder)
     return folder

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import atomic, private_api
-from keras_vae.choice import unknown
+from keras_vae.choice import unknown, whole
 from keras_vae.export.artefact import Artefact
 from keras_vae.export.flatbuffer.contents import count_builtin, not_builtin, with_note
 from keras_vae.export.flatbuffer.peephole import tidy
@@ -117,8 +117,7 @@ def checked(model, path, signatures, output, batch):
     path = writable(path, ".tflite")
     signatures = model.served if signatures is None else signatures
     check_choices(model, signatures, output)
-    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-        raise ValueError(f"batch must be an integer of at least 1; received {batch!r}.")
+    whole("batch", batch)
     return path, tuple(name for name in SIGNATURES if name in signatures)
 
 

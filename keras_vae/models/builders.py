@@ -8,7 +8,7 @@ import inspect
 
 from keras_vae import causal, networks
 from keras_vae.choice import image_shape as checked_shape
-from keras_vae.choice import unknown, whole
+from keras_vae.choice import unknown, whole, widths
 from keras_vae.distributions import likelihoods, posteriors
 from keras_vae.models.autoencoder import Autoencoder
 from keras_vae.models.autoregressive import Autoregressive
@@ -254,16 +254,6 @@ def _autoregressive(network, image_shape, layers, likelihood):
     return Autoregressive(network(shape, outputs, **layers), likelihood=likelihood)
 
 
-def _widths(name, value):
-    """A tuple of ints, a layer each."""
-    if isinstance(value, str) or not hasattr(value, "__len__"):
-        raise ValueError(
-            f"{name} must be a sequence of integers, a layer each, like (64, 32); received "
-            f"{value!r}."
-        )
-    return tuple(whole(f"each of {name}", width) for width in value)
-
-
 def _networks(kind, image_shape, latent_dim, per_latent, likelihood, layers, head):
     """The encoder and the decoder of one kind, for the numbers that the families ask for."""
     shape = checked_shape(image_shape)
@@ -273,11 +263,11 @@ def _networks(kind, image_shape, latent_dim, per_latent, likelihood, layers, hea
         {name: _of(network, name, value) for name, value in layers.items()}
         for network in ("encoder", "decoder")
     )
-    widths = "hidden_units" if kind == "dense" else "filters"
-    for chosen in (of_encoder, of_decoder):
-        chosen[widths] = _widths(widths, chosen[widths])
     if kind == "dense":
-        mirrored = {**of_decoder, "hidden_units": of_decoder["hidden_units"][::-1]}
+        mirrored = {
+            **of_decoder,
+            "hidden_units": widths("hidden_units", of_decoder["hidden_units"])[::-1],
+        }
         return (
             networks.dense_encoder(shape, latent_dim * per_latent, **of_encoder),
             networks.dense_decoder(latent_dim, shape, outputs, **mirrored),

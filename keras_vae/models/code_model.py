@@ -162,7 +162,7 @@ class CodeModel(ImageModel):
         return {
             "images": len(images),
             "mse": float(error),
-            "psnr_db": float(-10 * np.log10(error)),
+            "psnr_db": float(-10 * np.log10(max(error, 1e-20))),  # JSON has no infinity
             "active_units": collapse.active_units(codes),
         }
 

@@ -38,6 +38,8 @@ def importance_terms(model, images, importance_samples, seed=0, progress=False, 
     step = tf.function(terms_of, reduce_retracing=True)
     bar = Bar(-(-len(images) // batch), "measuring", silent=not progress)
     states = kept and Path(kept) / _key(model, images, importance_samples, seed)
+    if states:
+        atomic.check(states / "0.npz")
     parts = []
     for start in range(0, len(images), batch):
         file = states and states / f"{start}.npz"

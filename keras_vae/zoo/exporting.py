@@ -4,11 +4,13 @@ import dataclasses
 import tempfile
 from pathlib import Path
 
-from keras_vae import export
+from keras_vae import atomic, export
 from keras_vae.choice import unknown
+from keras_vae.export.output_file import writable
 from keras_vae.zoo import certificates, entry
 
 FORMATS = ("tflite", "saved_model", "c")
+SUFFIXES = {"tflite": ".tflite", "c": ".h"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,9 +62,14 @@ def write(
     Raises:
         ValueError: an unknown format, and as `export.tflite`, `export.best`, `export.pruned`.
         FileNotFoundError: the entry's data is needed and not at hand.
+        OSError: the target cannot be written.
     """
     if format not in FORMATS:
         raise unknown("format", format, FORMATS)
+    if format in SUFFIXES:
+        writable(target, SUFFIXES[format])
+    else:
+        atomic.check(target)
     model, images, told = entry.load(name), None, {}
     judged = quantize == "auto" or min_rate is not None
     if judged or quantize in ("weights", "int8"):

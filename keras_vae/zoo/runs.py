@@ -152,12 +152,14 @@ def train(chosen, folder, recipe_file=None, verbose="auto", devices=None):
     Raises:
         BlockingIOError: another process trains into the folder; says which.
         FileExistsError: the folder holds something else than an entry.
+        OSError: nothing can be written where the folder is to be.
         ValueError: the run misses its numbers, and the folder holds an entry, which stays.
     """
     strategy, folder = distribution.strategy(devices), Path(folder)
     if not distribution.is_chief(strategy):
         _run(chosen, checkpoints_of(folder), 0, strategy)
         return None
+    atomic.check(folder)
     with lock.held(folder):
         return _train(chosen, folder, checkpoints_of(folder), recipe_file, verbose, strategy)
 

@@ -67,7 +67,7 @@ def _from_noise(path, model, z):
     """What the file makes of the noises of (N, latent_dim) codes; None where it does not."""
     if path.is_dir() or not model.prior_family.invertible:
         return None
-    file = open_file(path.read_bytes(), "interpreter")
+    file = open_file(path.read_bytes(), "interpreter", str(path))
     if not {"decode", "from_noise"} <= set(file.interpreter.get_signature_list()):
         return None
     noise = decoder.noise_of(model, z)

@@ -5,8 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from keras_vae import tables
+from keras_vae.choice import unknown
+from keras_vae.export.flatbuffer.broken import named
 from keras_vae.export.flatbuffer.contents import count_builtin, note_of
 from keras_vae.export.graph import decoder
+from keras_vae.export.graph.functions import OUTPUTS
 from keras_vae.export.runtime import saved_model
 from keras_vae.export.runtime.interpreter import Decoder
 
@@ -150,7 +153,11 @@ def _codes(model, latents):
 def _tflite(path, model, latents):
     content = path.read_bytes()
     opened = Decoder(content, str(path))
-    numbers = {"bytes": len(content), "ops": count_builtin(content)}
+    with named(str(path)):
+        numbers = {"bytes": len(content), "ops": count_builtin(content)}
+        output = note_of(content).get("output", "pixels")
+        if output not in OUTPUTS:
+            raise unknown(f"output in the note of {path}:", output, OUTPUTS)
     if opened.takes == "z":
         given = z = _codes(model, latents)
     elif latents is None:
@@ -160,7 +167,7 @@ def _tflite(path, model, latents):
         given = decoder.noise_of(model, z)
     found = opened.decode(given)
     numbers["microseconds"] = opened.microseconds_per_image()
-    return z, found, note_of(content).get("output", "pixels"), numbers
+    return z, found, output, numbers
 
 
 def _saved_model(path, model, latents):

@@ -5,9 +5,8 @@ import time
 
 import numpy as np
 
+from keras_vae.export.flatbuffer.broken import check_identifier, named
 from keras_vae.quiet import quiet
-
-IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite file
 
 
 class Decoder:
@@ -29,8 +28,11 @@ class Decoder:
     """
 
     def __init__(self, content, name="the .tflite file"):
-        self.name, self.interpreter = name, _interpreter(content, name)
-        ends = (self.interpreter.get_input_details(), self.interpreter.get_output_details())
+        self.name, self.interpreter = name, opened(content, name)
+        with named(name):
+            ends = (self.interpreter.get_input_details(), self.interpreter.get_output_details())
+            signatures = list(self.interpreter.get_signature_list().values())
+            self.takes = signatures[0]["inputs"][0] if signatures else "z"
         found = [(tuple(map(int, end["shape"])), end["dtype"]) for side in ends for end in side]
         ranks = [len(shape) for shape, _ in found]
         types = [dtype for _, dtype in found]
@@ -41,8 +43,6 @@ class Decoder:
             )
         (self.batch, self.latent_dim), _ = found[0]
         self._input, self._output = (side[0]["index"] for side in ends)
-        signatures = list(self.interpreter.get_signature_list().values())
-        self.takes = signatures[0]["inputs"][0] if signatures else "z"
 
     def decode(self, z):
         """(N, latent_dim) float32 -> (N, H, W, C) as the file gives it.
@@ -58,9 +58,10 @@ class Decoder:
             part = np.zeros((self.batch, self.latent_dim), "float32")
             rows = z[start : start + self.batch]
             part[: len(rows)] = rows
-            self.interpreter.set_tensor(self._input, part)
-            self.interpreter.invoke()
-            images.append(self.interpreter.get_tensor(self._output)[: len(rows)])
+            with named(self.name):
+                self.interpreter.set_tensor(self._input, part)
+                self.interpreter.invoke()
+                images.append(self.interpreter.get_tensor(self._output)[: len(rows)])
         return np.concatenate(images)
 
     def microseconds_per_image(self, repeats=50):
@@ -70,19 +71,28 @@ class Decoder:
         return median_microseconds(self.interpreter.invoke, repeats) / self.batch
 
 
-def _interpreter(content, name):
+def opened(content, name="the .tflite file"):
+    """A file in LiteRT's interpreter, on one thread.
+
+    LiteRT verifies that every place in the file lies within it, and its operators their shapes. It
+    cannot tell another weight from the right one: such a file runs and gives other pixels.
+
+    Args:
+        content: bytes of the file.
+        name: for the errors.
+
+    Returns:
+        ai_edge_litert Interpreter, its tensors allocated.
+
+    Raises:
+        ValueError: not a .tflite file, or a broken one.
+    """
     from ai_edge_litert.interpreter import Interpreter
 
-    if content[4:8] != IDENTIFIER:
-        raise ValueError(f"{name} is not a .tflite file ({len(content)} bytes, no TFL3 in them).")
-    try:
-        with quiet():
-            interpreter = Interpreter(model_content=content, num_threads=1)
-            interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"{name} is broken ({len(content)} bytes); export it again. LiteRT says: {error}"
-        ) from error
+    check_identifier(content, name)
+    with named(name), quiet():
+        interpreter = Interpreter(model_content=content, num_threads=1)
+        interpreter.allocate_tensors()
     return interpreter
 
 

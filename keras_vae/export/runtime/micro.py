@@ -6,8 +6,10 @@ import sys
 import numpy as np
 
 from keras_vae import private_api
+from keras_vae.choice import unknown
+from keras_vae.export.flatbuffer.broken import named
 from keras_vae.export.flatbuffer.contents import operators
-from keras_vae.export.runtime.interpreter import IDENTIFIER
+from keras_vae.export.runtime.interpreter import opened
 from keras_vae.quiet import quiet
 
 ROOMY = 64 << 20  # bytes of arena that any decoder fits in; the pages are not touched
@@ -80,8 +82,12 @@ def check(content, name="the .tflite file"):
         content: bytes of the file.
         name: for the errors.
     """
-    if content[4:8] != IDENTIFIER:
-        raise ValueError(f"{name} is not a .tflite file ({len(content)} bytes, no TFL3 in them).")
+    opened(content, name)  # Micro verifies nothing: a broken file would end the process
+    with named(name):
+        _check(content, name)
+
+
+def _check(content, name):
     model = private_api.schema().Model.GetRootAs(content, 0)
     signatures = [model.SignatureDefs(i).SignatureKey() for i in range(model.SignatureDefsLength())]
     if len(signatures) != 1 or model.SubgraphsLength() != 1:
@@ -156,6 +162,7 @@ class TFLiteMicro:
     Args:
         content: bytes of a file with one signature.
         arena: bytes of memory for tensors and plans.
+        name: for the errors.
 
     Raises:
         ImportError: the package tflite-micro is missing.
@@ -163,9 +170,9 @@ class TFLiteMicro:
             at the first call.
     """
 
-    def __init__(self, content, arena=ROOMY):
-        runtime = _runtime()
-        check(content)
+    def __init__(self, content, arena=ROOMY, name="the .tflite file"):
+        runtime, self.name = _runtime(), name
+        check(content, name)
         with quiet() as said:
             try:
                 self.interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena)
@@ -173,7 +180,12 @@ class TFLiteMicro:
                 self.interpreter = None
             log = said()
         if self.interpreter is None:
-            raise _refused("the .tflite file", log)
+            raise _refused(name, log)
+        with named(name):
+            self._read(content)
+
+    def _read(self, content):
+        """The signature, and at which place each of its tensors stands."""
         model = private_api.schema().Model.GetRootAs(content, 0)
         signature, graph = model.SignatureDefs(0), model.Subgraphs(0)
         self.signature = signature.SignatureKey().decode()
@@ -185,7 +197,7 @@ class TFLiteMicro:
 
     def __call__(self, signature, **inputs):
         if signature != self.signature:
-            raise ValueError(f"The file has the signature {self.signature!r}, not {signature!r}.")
+            raise unknown(f"signature of {self.name}:", signature, [self.signature])
         for name, index in self.inputs.items():
             self.interpreter.set_input(np.ascontiguousarray(inputs[name]), index)
         with quiet() as said:
@@ -195,7 +207,7 @@ class TFLiteMicro:
             except RuntimeError:
                 log = said()
         if log is not None:
-            raise _refused("the .tflite file", log)
+            raise _refused(self.name, log)
         return {name: self.interpreter.get_output(index) for name, index in self.outputs.items()}
 
 
