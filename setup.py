@@ -27,7 +27,7 @@ TEST = [
 ]
 
 # what `python -m benchmarks` compares with
-BENCH = ["torch>=2.6", "pythae>=0.1.2", "jax>=0.5", "onnxruntime>=1.20", "tf2onnx>=1.16"]
+BENCH = ["torch>=2.6", "pythae>=0.1.2", "jax>=0.5", "optax>=0.2", "onnx>=1.16", "onnxruntime>=1.20"]
 
 
 class BuildWithShelf(build_py):

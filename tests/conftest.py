@@ -4,12 +4,14 @@ import contextlib
 import importlib.util
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import prepared_data
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+sys.path.append(str(Path(__file__).parents[1]))  # for `benchmarks`, behind what is installed
 IN_A_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 if IN_A_WORKER:  # a thread for each worker: more would wait for each other
     for pool in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
