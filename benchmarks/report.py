@@ -57,7 +57,7 @@ def text(results):
         )
     if "growth" in results:
         parts.append(f"**Growth**\n\n{_growth(results['growth'])}")
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(part.rstrip() for part in parts) + "\n"
 
 
 def ratio(found):

@@ -7,8 +7,6 @@ import tempfile
 
 from benchmarks.side_by_side import ROOT, Contender, measured
 
-FORMATS = {None: "float32", "float16": "float16", "weights": "weights", "dynamic": "dynamic"}
-FORMATS["int8"] = "int8"
 SAMPLES, MEASURED = 1000, 32  # importance samples for each of so many images
 
 
@@ -66,13 +64,13 @@ def _decoded(entry, batch, folder, rounds, tell):
     case = {"entry": entry, "batch": batch}
     contenders = [
         Contender(
-            f"LiteRT, {FORMATS[None if quantize == 'null' else quantize]}",
+            f"LiteRT, {name}",
             "peers.runtimes:litert",
             {"path": path, "batch": batch},
             ours=True,
             threads=1,
         )
-        for quantize, path in files.items()
+        for name, path in files.items()
     ]
     contenders += [
         Contender(

@@ -21,6 +21,18 @@ def codes(count, latent_dim):
     return np.random.default_rng(0).standard_normal((count, latent_dim), "float32")
 
 
+def decoding(once, batch):
+    """The work of a round: `once()`, which decodes `batch` codes, until DECODES are made."""
+    calls = DECODES // batch
+
+    def decode():
+        for _ in range(calls):
+            once()
+        return calls * batch
+
+    return decode
+
+
 def check_parameters(network, count):
     """Raises ValueError where a contender would train another network."""
     if count != PARAMETERS[network]:

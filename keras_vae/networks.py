@@ -87,10 +87,9 @@ def conv_encoder(
     Returns:
         keras.Model, (B, H, W, C) -> (B, outputs).
     """
-    filters = _levels(filters)
-    kernel_size = whole("kernel_size", kernel_size)
-    residual_blocks = whole("residual_blocks", residual_blocks, 0)
-    hidden_units = whole("hidden_units", hidden_units, 0)
+    filters, kernel_size, residual_blocks, hidden_units = _conv_sizes(
+        filters, kernel_size, residual_blocks, hidden_units
+    )
     head_filters, head_blocks = _head(head_filters, head_blocks)
     _check_activation(activation)
     # === Functional Model ===
@@ -143,10 +142,9 @@ def conv_decoder(
     Returns:
         keras.Model, (B, latent_dim) -> (B, H, W, outputs).
     """
-    filters = _levels(filters)
-    kernel_size = whole("kernel_size", kernel_size)
-    residual_blocks = whole("residual_blocks", residual_blocks, 0)
-    hidden_units = whole("hidden_units", hidden_units, 0)
+    filters, kernel_size, residual_blocks, hidden_units = _conv_sizes(
+        filters, kernel_size, residual_blocks, hidden_units
+    )
     head_filters, head_blocks = _head(head_filters, head_blocks)
     _check_activation(activation)
     sizes = [tuple(image_shape[:2])]
@@ -198,11 +196,18 @@ def _check_activation(name, *more):
         raise unknown("activation", name, [*more, *(n for n in names if n[0] != "_")])
 
 
-def _levels(filters):
+def _conv_sizes(filters, kernel_size, residual_blocks, hidden_units):
+    """The arguments of both convolutional networks, checked, as ints."""
     filters = widths("filters", filters)
     if not filters:
         raise ValueError("filters must name the channels of at least one level; received none.")
-    return filters
+    blocks = whole("residual_blocks", residual_blocks, 0)
+    return (
+        filters,
+        whole("kernel_size", kernel_size),
+        blocks,
+        whole("hidden_units", hidden_units, 0),
+    )
 
 
 def _head(filters, blocks):

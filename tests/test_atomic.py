@@ -170,7 +170,7 @@ class TestCheck:
             with pytest.raises(NotADirectoryError, match=r"into this folder.*file'"):
                 atomic.check(tmp_path / path)
 
-    @pytest.mark.skipif(os.name != "posix", reason="rights of a user")
+    @pytest.mark.skipif(os.name != "posix", reason="a process of another user needs POSIX")
     def test_a_folder_of_others(self):
         """In a process that is nobody's, for of root no right is asked."""
         program = """

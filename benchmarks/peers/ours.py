@@ -60,23 +60,17 @@ def keras_decoder(entry, batch):
     model = zoo.load(entry)
     graph = tf.function(lambda z: model.likelihood_family.mean(model.decoder(z, training=False)))
     z = tf.constant(work.codes(batch, model.latent_dim))
-
-    def decode():
-        for _ in range(work.DECODES // batch):
-            graph(z).numpy()
-        return work.DECODES // batch * batch
-
-    return decode
+    return work.decoding(lambda: graph(z).numpy(), batch)
 
 
 def exported(entry, folder, batch):
-    """Writes the decoder of an entry in each format; {format: path}."""
+    """Writes the decoder of an entry in each format; {name of the format: path}."""
     model, paths = zoo.load(entry), {}
     images = np.round(model.sample(200, seed=1))  # calibrate; speed does not depend on them
     for quantize in (None, "float16", "weights", "dynamic", "int8"):
-        paths[quantize] = f"{folder}/{entry}_{quantize}_{batch}.tflite"
+        path = paths[quantize or "float32"] = f"{folder}/{entry}_{quantize}_{batch}.tflite"
         options = {"calibration_images": images, "batch": batch, "signatures": ("decode",)}
-        export.tflite(model, paths[quantize], quantize, **options)
+        export.tflite(model, path, quantize, **options)
     return paths
 
 

@@ -104,7 +104,7 @@ class Decoder(nn.Module):
             sources = layer.input if isinstance(layer.input, list) else [layer.input]
             made = _translated(layer)
             if isinstance(made, nn.Module):
-                self.kept[layer.name.replace(".", "_")] = made
+                self.kept[f"{layer.name}_layer"] = made  # some names are those of methods
             self.steps.append((id(layer.output), [id(source) for source in sources], made))
         self.first, self.last = id(network.inputs[0]), id(network.outputs[0])
 
@@ -183,13 +183,7 @@ def decoder(entry, batch):
     model, latent_dim = decoder_of(entry)
     z = torch.tensor(work.codes(batch, latent_dim))
 
-    @torch.inference_mode()
-    def decode():
-        for _ in range(work.DECODES // batch):
-            model(z).numpy()
-        return work.DECODES // batch * batch
-
-    return decode
+    return work.decoding(torch.inference_mode()(lambda: model(z).numpy()), batch)
 
 
 def onnx_files(entry, folder, batch):

@@ -12,14 +12,12 @@ def litert(path, batch):
     (inputs,), (outputs,) = interpreter.get_input_details(), interpreter.get_output_details()
     z = work.codes(batch, inputs["shape"][1])
 
-    def decode():
-        for _ in range(work.DECODES // batch):
-            interpreter.set_tensor(inputs["index"], z)
-            interpreter.invoke()
-            interpreter.get_tensor(outputs["index"])
-        return work.DECODES // batch * batch
+    def once():
+        interpreter.set_tensor(inputs["index"], z)
+        interpreter.invoke()
+        interpreter.get_tensor(outputs["index"])
 
-    return decode
+    return work.decoding(once, batch)
 
 
 def onnx(path, batch, latent_dim):
@@ -29,10 +27,4 @@ def onnx(path, batch, latent_dim):
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
     feed = {session.get_inputs()[0].name: work.codes(batch, latent_dim)}
-
-    def decode():
-        for _ in range(work.DECODES // batch):
-            session.run(None, feed)
-        return work.DECODES // batch * batch
-
-    return decode
+    return work.decoding(lambda: session.run(None, feed), batch)
