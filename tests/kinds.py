@@ -104,7 +104,7 @@ class TwoLevels(models.VAE):
         raw = tf.reshape(raw, (samples, -1, *raw.shape[1:]))
         top = tfd.Independent(tfd.Normal(tf.zeros_like(z2), 1.0), 1)
         sampled = two.log_prob(z2) + one.log_prob(z1) - top.log_prob(z2) - above.log_prob(z1)
-        distortion = -self.likelihood_family.distribution(raw).log_prob(y)
+        distortion = -self.likelihood_family.log_prob(raw, y, training)
         return objectives.Terms(distortion, tf.reduce_mean(sampled, axis=0), sampled)
 
 
@@ -151,11 +151,11 @@ class Autoregressive(models.ImageModel):
         return self.network(images, training=training)
 
     def terms(self, x, y, training):
-        nll = -self.likelihood_family.distribution(self.network(x)).log_prob(y)
+        nll = -self.likelihood_family.log_prob(self.network(x), y, training)
         return {"loss": nll, "nll": nll}
 
     def log_prob(self, images):
-        return self.likelihood_family.distribution(self.network(images)).log_prob(images).numpy()
+        return self.likelihood_family.log_prob(self.network(images), images).numpy()
 
     def sample(self, count, seed=None):
         flat = np.zeros((count, int(np.prod(self.image_shape))), "float32")
@@ -195,7 +195,7 @@ class WithLabels(models.VAE):
         z, guess = self._parts(self.encoder(x, training=training))
         drawn, one_hot = z.sample(), tf.one_hot(tf.reshape(labels, [-1]), LABELS)
         raw = self.decoder(tf.concat([drawn, one_hot], axis=-1), training=training)
-        distortion = -self.likelihood_family.distribution(raw).log_prob(y)
+        distortion = -self.likelihood_family.log_prob(raw, y, training)
         rate = tfd.kl_divergence(z, tfd.Independent(tfd.Normal(tf.zeros_like(drawn), 1.0), 1))
         unread = tf.nn.softmax_cross_entropy_with_logits(one_hot, guess)
         loss, elbo = distortion + rate + unread, -(distortion + rate)

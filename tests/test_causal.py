@@ -113,7 +113,7 @@ def test_drawn_pixels_follow_the_images_before_them(builder, likelihood):
     """Each drawn pixel is what the whole network's distribution draws with the pixel's key."""
     shape = (5, 6, 2)
     family = likelihoods.get(likelihood)
-    outputs = shape[2] * family.parameters_per_channel
+    outputs = family.parameters(shape[2])
     network = stirred(NETWORKS[builder](shape, outputs, **SMALL))
     drawn = causal.drawer(network, family, shape)(3, 7).numpy()
     raw = network(drawn)

@@ -18,9 +18,9 @@ EXTREMES = np.array([-1e4, -100, -30, -1, -1e-3, 0, 1e-3, 1, 30, 100, 1e4], "flo
 
 
 def raw_for(family, count=5, scale=2.0):
-    """(count, H, W, C * parameters_per_channel) raw decoder outputs."""
+    """(count, H, W, R) raw decoder outputs."""
     height, width, channels = SHAPE
-    size = (count, height, width, channels * family.parameters_per_channel)
+    size = (count, height, width, family.parameters(channels))
     return (scale * np.random.randn(*size)).astype("float32")
 
 
@@ -35,7 +35,7 @@ def images_for(family, count=5):
 
 def pixel_log_probs(raw, values, family):
     """log p of each value under one pixel with these raw parameters; both (K,) or scalars."""
-    raw = np.broadcast_to(np.asarray(raw, "float32"), (len(values), family.parameters_per_channel))
+    raw = np.broadcast_to(np.asarray(raw, "float32"), (len(values), family.parameters(1)))
     raw = tf.constant(raw[:, None, None, :])
     x = tf.constant(np.asarray(values, "float32")[:, None, None, None])
     return family.distribution(raw).log_prob(x).numpy()
@@ -86,7 +86,7 @@ def test_mean_is_the_mean_of_the_samples(family):
 
 
 def test_gradients_and_values_are_finite_at_extreme_parameters(family):
-    per_pixel = family.parameters_per_channel
+    per_pixel = family.parameters(1)
     grid = np.stack(np.meshgrid(*[EXTREMES] * per_pixel), axis=-1).reshape(-1, per_pixel)
     for value in (0.0, 1.0) if isinstance(family, likelihoods.Bernoulli) else (0.0, 128 / 255, 1.0):
         raw = tf.Variable(grid[:, None, None, :])

@@ -82,11 +82,12 @@ class InverseAutoregressive(Posterior):
         units: width of the hidden layer of each step.
     """
 
-    parameters_per_latent = 3
-
     def __init__(self, steps=2, units=320, **kwargs):
         super().__init__(**kwargs)
         self.steps, self.units = whole("steps", steps), whole("units", units)
+
+    def parameters(self, latent_dim):
+        return 3 * latent_dim
 
     def build_for(self, latent_dim):
         self.latent_dim = int(latent_dim)

@@ -1,6 +1,6 @@
 """p(x given z): raw decoder outputs -> a distribution over the image.
 
-Raw parameters are (B, H, W, C * parameters_per_channel); images are (B, H, W, C) in [0, 1];
+Raw parameters are (B, H, W, R), R = `parameters(C)`; images are (B, H, W, C) in [0, 1];
 log-probabilities are (B,), nats per image.
 """
 
@@ -16,26 +16,41 @@ LEVELS = 255.0  # 8-bit images have 256 levels, 1 / 255 apart
 
 
 class Likelihood(keras.layers.Layer):
-    """Base of the likelihood families; `distribution` and `mean` are what a model calls.
+    """Base of the likelihood families; `log_prob` and `mean` are what a model calls.
 
     Attributes:
-        parameters_per_channel: raw numbers that the decoder gives for each pixel and channel.
         discrete: log-probabilities are of pixel values (True) or densities on [0, 1] (False).
     """
 
-    parameters_per_channel = 1
     discrete = False
 
     def __init__(self, **kwargs):
         super().__init__(**{"name": type(self).__name__, **kwargs})  # two alike are described alike
         self.built = True
 
+    def parameters(self, channels):
+        """R, how many raw numbers the decoder gives for a pixel of so many channels."""
+        return channels
+
     def distribution(self, parameters):
-        """(B, H, W, C * parameters_per_channel) -> tfd.Distribution, event shape (H, W, C)."""
+        """(B, H, W, R) -> tfd.Distribution of batch shape (B,), event shape (H, W, C)."""
         raise NotImplementedError
 
+    def log_prob(self, parameters, images, training=False):
+        """log p(x given z), what a model's distortion is made of.
+
+        Args:
+            parameters: (..., B, H, W, R) raw decoder outputs.
+            images: (B, H, W, C) in the support.
+            training: whether it is a step of a training, of which a family may learn.
+
+        Returns:
+            (..., B) float32, nats per image.
+        """
+        return self.distribution(parameters).log_prob(images)
+
     def mean(self, parameters):
-        """(B, H, W, C * parameters_per_channel) -> (B, H, W, C) pixel means in [0, 1]."""
+        """(B, H, W, R) -> (B, H, W, C) pixel means in [0, 1]."""
         raise NotImplementedError
 
     def from_mean(self, mean):
@@ -164,8 +179,10 @@ class DiscretizedLogistic(Likelihood):
     Raw parameters: C locations, then C scales.
     """
 
-    parameters_per_channel = 2
     discrete = True
+
+    def parameters(self, channels):
+        return 2 * channels
 
     def _loc_scale(self, parameters):
         """(B, H, W, 2C) -> location in (0, 1) and scale above 1 / 2550, (B, H, W, C) each."""

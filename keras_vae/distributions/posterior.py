@@ -7,11 +7,9 @@ class Posterior(keras.layers.Layer):
     """Base of the posterior families.
 
     Attributes:
-        parameters_per_latent: raw numbers that the encoder gives for each latent dimension.
         latent_dim: size of the codes; None where any will do, or until there is a model.
     """
 
-    parameters_per_latent = 1
     latent_dim = None
 
     def __init__(self, **kwargs):
@@ -25,10 +23,14 @@ class Posterior(keras.layers.Layer):
         """Builds it for what another posterior was built for."""
         self.build_for(other.latent_dim)
 
+    def parameters(self, latent_dim):
+        """P, how many raw numbers the encoder gives for a code of `latent_dim`."""
+        raise NotImplementedError
+
     def distribution(self, parameters):
-        """(B, latent_dim * parameters_per_latent) -> tfd.Distribution over (latent_dim,)."""
+        """(B, P) -> tfd.Distribution over (latent_dim,)."""
         raise NotImplementedError
 
     def mean(self, parameters):
-        """(B, latent_dim * parameters_per_latent) -> (B, latent_dim) posterior means."""
+        """(B, P) -> (B, latent_dim) posterior means."""
         raise NotImplementedError

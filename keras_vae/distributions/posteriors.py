@@ -18,7 +18,8 @@ class DiagonalNormal(Posterior):
     Raw parameters: D means, then D scales before a softplus.
     """
 
-    parameters_per_latent = 2
+    def parameters(self, latent_dim):
+        return 2 * latent_dim
 
     def distribution(self, parameters):
         loc, scale = tf.split(tf.cast(parameters, tf.float32), 2, axis=-1)

@@ -42,7 +42,7 @@ class Autoencoder(CodeModel):
 
     def terms(self, x, y, training):
         raw = self.decoder(self.code(self.encoder(x, training=training)), training=training)
-        distortion = -self.likelihood_family.distribution(raw).log_prob(y)
+        distortion = -self.likelihood_family.log_prob(raw, y, training)
         mse = tf.reduce_mean(tf.square(y - self.likelihood_family.mean(raw)), axis=[1, 2, 3])
         return {"loss": distortion, "distortion": distortion, "mse": mse}
 
@@ -67,6 +67,7 @@ class Autoencoder(CodeModel):
         codes = self.encode(images)
         for start in range(0, len(images), 256):
             part = slice(start, start + 256)
-            distribution = self.likelihood(codes[part])
-            total -= float(tf.reduce_sum(distribution.log_prob(images[part])))
+            raw = self.decoder(codes[part], training=False)
+            log_prob = self.likelihood_family.log_prob(raw, images[part])
+            total -= float(tf.reduce_sum(log_prob))
         return {"distortion_nats": total / len(images), **told}

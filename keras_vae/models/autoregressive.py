@@ -19,8 +19,8 @@ class Autoregressive(ImageModel):
     Trackers, in nats per image: `nll` = -log p(x), exact, and its twin `loss`.
 
     Args:
-        network: functional keras.Model, (B, H, W, C) -> (B, H, W, C * parameters_per_channel) raw
-            parameters, of which none depends on its own pixel or on a later one; see `causal`.
+        network: functional keras.Model, (B, H, W, C) -> (B, H, W, R) raw parameters,
+            of which none depends on its own pixel or on a later one; see `causal`.
         likelihood: name in `likelihoods.FAMILIES`, or a Likelihood.
     """
 
@@ -32,7 +32,7 @@ class Autoregressive(ImageModel):
 
     def __init__(self, network, *, likelihood="bernoulli", **kwargs):
         super().__init__(network.input_shape[1:], likelihood=likelihood, **kwargs)
-        channels = self.image_shape[2] * self.likelihood_family.parameters_per_channel
+        channels = self.likelihood_family.parameters(self.image_shape[2])
         if network.output_shape[1:] != (*self.image_shape[:2], channels):
             raise ValueError(
                 f"The network gives {network.output_shape[1:]} for images of {self.image_shape}; "
@@ -49,7 +49,8 @@ class Autoregressive(ImageModel):
         return self.likelihood_family.mean(self.network(images, training=training))
 
     def terms(self, x, y, training):
-        nll = -self.likelihood_family.distribution(self.network(x, training=training)).log_prob(y)
+        raw = self.network(x, training=training)
+        nll = -self.likelihood_family.log_prob(raw, y, training)
         return {"loss": nll, "nll": nll}
 
     def log_prob(self, images):

@@ -235,30 +235,33 @@ def bind(builder, arguments):
 
 def _autoencoder(kind, image_shape, latent_dim, layers, head, likelihood, prior):
     likelihood = likelihoods.get(likelihood)
-    pair = _networks(kind, image_shape, latent_dim, 1, likelihood, layers, head)
+    pair = _networks(kind, image_shape, latent_dim, None, likelihood, layers, head)
     return Autoencoder(*pair, likelihood=likelihood, prior=prior)
 
 
 def _vae(kind, image_shape, latent_dim, layers, head, likelihood, families):
     likelihood = likelihoods.get(likelihood)
     posterior = posteriors.get(families["posterior"])
-    per_latent = posterior.parameters_per_latent
-    pair = _networks(kind, image_shape, latent_dim, per_latent, likelihood, layers, head)
+    pair = _networks(kind, image_shape, latent_dim, posterior, likelihood, layers, head)
     return VAE(*pair, likelihood=likelihood, **{**families, "posterior": posterior})
 
 
 def _autoregressive(network, image_shape, layers, likelihood):
     likelihood = likelihoods.get(likelihood)
     shape = checked_shape(image_shape)
-    outputs = shape[2] * likelihood.parameters_per_channel
+    outputs = likelihood.parameters(shape[2])
     return Autoregressive(network(shape, outputs, **layers), likelihood=likelihood)
 
 
-def _networks(kind, image_shape, latent_dim, per_latent, likelihood, layers, head):
-    """The encoder and the decoder of one kind, for the numbers that the families ask for."""
+def _networks(kind, image_shape, latent_dim, posterior, likelihood, layers, head):
+    """The encoder and the decoder of one kind, for the numbers that the families ask for.
+
+    Without a posterior the encoder gives the code itself.
+    """
     shape = checked_shape(image_shape)
     latent_dim = whole("latent_dim", latent_dim)
-    outputs = shape[2] * likelihood.parameters_per_channel
+    numbers = latent_dim if posterior is None else posterior.parameters(latent_dim)
+    outputs = likelihood.parameters(shape[2])
     of_encoder, of_decoder = (
         {name: _of(network, name, value) for name, value in layers.items()}
         for network in ("encoder", "decoder")
@@ -269,11 +272,11 @@ def _networks(kind, image_shape, latent_dim, per_latent, likelihood, layers, hea
             "hidden_units": widths("hidden_units", of_decoder["hidden_units"])[::-1],
         }
         return (
-            networks.dense_encoder(shape, latent_dim * per_latent, **of_encoder),
+            networks.dense_encoder(shape, numbers, **of_encoder),
             networks.dense_decoder(latent_dim, shape, outputs, **mirrored),
         )
     return (
-        networks.conv_encoder(shape, latent_dim * per_latent, **of_encoder, **head),
+        networks.conv_encoder(shape, numbers, **of_encoder, **head),
         networks.conv_decoder(latent_dim, shape, outputs, **of_decoder, **head),
     )
 

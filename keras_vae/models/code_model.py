@@ -41,7 +41,7 @@ class CodeModel(ImageModel):
         )
         (self.latent_dim,) = _static_shape(decoder, "input_shape", "decoder", 1)
         raw = _static_shape(decoder, "output_shape", "decoder", 3)
-        channels = self.image_shape[2] * self.likelihood_family.parameters_per_channel
+        channels = self.likelihood_family.parameters(self.image_shape[2])
         if raw != (*self.image_shape[:2], channels):
             raise ValueError(
                 f"The decoder gives {raw} for images of {self.image_shape}; the "

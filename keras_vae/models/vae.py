@@ -23,8 +23,10 @@ class VAE(CodeModel):
     `elbo` = -(distortion + rate), and `loss`, what the objective makes of them.
 
     Args:
-        encoder: functional keras.Model, (B, H, W, C) -> (B, latent_dim * parameters_per_latent).
-        decoder: functional keras.Model, (B, latent_dim) -> (B, H, W, C * parameters_per_channel).
+        encoder: functional keras.Model, (B, H, W, C) -> (B, P) raw parameters of the
+            posterior.
+        decoder: functional keras.Model, (B, latent_dim) -> (B, H, W, R) raw parameters
+            of the likelihood.
         likelihood: name in `likelihoods.FAMILIES`, or a Likelihood.
         posterior: name in `posteriors.FAMILIES`, or a Posterior.
         prior: name in `priors.FAMILIES`, or a Prior.
@@ -51,7 +53,7 @@ class VAE(CodeModel):
         super().__init__(encoder, decoder, likelihood=likelihood, prior=prior, **kwargs)
         self.posterior_family = posteriors.get(posterior)
         self.objective = objectives.get(objective)
-        outputs = self.latent_dim * self.posterior_family.parameters_per_latent
+        outputs = self.posterior_family.parameters(self.latent_dim)
         self.finish(outputs, f"the {type(self.posterior_family).__name__} posterior")
 
     @property
@@ -141,7 +143,7 @@ class VAE(CodeModel):
         raw = tf.reshape(raw, (samples, -1, *raw.shape[1:]))  # (K, B, H, W, R)
         sampled_rate = log_q - self.prior.log_prob(z)
         return objectives.Terms(
-            distortion=-self.likelihood_family.distribution(raw).log_prob(y),
+            distortion=-self.likelihood_family.log_prob(raw, y, training),
             rate=priors.rate(posterior, self.prior, sampled_rate),
             sampled_rate=sampled_rate,
         )

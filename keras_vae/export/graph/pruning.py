@@ -90,9 +90,8 @@ def rate_per_latent(model, images):
 
 def _smaller(model, kept):
     """A VAE of the latents `kept` alone, its weights copied."""
-    parameters = np.concatenate(  # of latent k: k, latent_dim + k, ...
-        [kept + model.latent_dim * i for i in range(model.posterior_family.parameters_per_latent)]
-    )
+    raw = np.arange(model.posterior_family.parameters(model.latent_dim))
+    parameters = raw[np.isin(raw % model.latent_dim, kept)]  # of latent k: k, latent_dim + k, ...
     encoder = _fewer_outputs(model.encoder, parameters)
     families = {name: copied(family) for name, family in model.choices().items() if name != "prior"}
     families["prior"] = model.prior_family.of_latents(kept)
@@ -148,5 +147,5 @@ def _distortion(model, z, images):
     total = 0.0
     for i in range(0, len(z), 250):
         raw = network(tf.constant(z[i : i + 250]), training=False)
-        total -= float(tf.reduce_sum(likelihood.distribution(raw).log_prob(images[i : i + 250])))
+        total -= float(tf.reduce_sum(likelihood.log_prob(raw, images[i : i + 250])))
     return total / len(z)
