@@ -18,7 +18,7 @@ SIZES = {
 
 
 def growth(rounds, tell):
-    """{what grows: {"size", "seconds", "mebibytes": lists, "slope": of log time, "memory_slope"}}.
+    """{what grows: {"size", "seconds", "mebibytes": lists, "slope": of log time}}.
 
     `seconds` are those of an epoch over the images, of an epoch of 5,000 images, and of the nll of
     16 images. A slope of 1 is linear, below it is better.
@@ -27,7 +27,8 @@ def growth(rounds, tell):
     for what, sizes in SIZES.items():
         points = []
         for size in sizes:
-            best = min((_point(what, size) for _ in range(max(1, rounds // 2))), key=min)
+            points_of_size = [_point(what, size) for _ in range(max(1, rounds // 2))]
+            best = tuple(map(min, zip(*points_of_size)))  # each the least that was seen
             points.append(best)
             tell(f"  {what} {size:,}: {best[0]:.2f} s, {best[1]:.0f} MiB")
         seconds, memory = zip(*points)
@@ -36,7 +37,6 @@ def growth(rounds, tell):
             "seconds": seconds,
             "mebibytes": memory,
             "slope": _slope(sizes, seconds),
-            "memory_slope": _slope(sizes, memory),
         }
     return found
 

@@ -77,6 +77,7 @@ def measured(contenders, rounds, tell=print):
 def _start(contender):
     command = [sys.executable, "-m", "benchmarks.side_by_side"]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
+    environment.pop("TF_ENABLE_ONEDNN_OPTS", None)  # ours sets it by its import, as for any user
     if contender.threads is not None:
         names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "OPENBLAS_NUM_THREADS")
         environment.update(dict.fromkeys(names, str(contender.threads)))

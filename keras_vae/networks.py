@@ -9,6 +9,7 @@ import keras
 from keras import layers
 
 from keras_vae.choice import unknown, whole, widths
+from keras_vae.transposed import Conv2DTranspose
 
 GATED = "gated"  # the activation of dense networks that Keras does not have
 
@@ -164,8 +165,9 @@ def conv_decoder(
         x = layers.Activation(activation)(x)
         last = level == len(filters) - 1 and not head_filters
         kernel = max(kernel_size, 5) if last else kernel_size  # 3x3 would leave a checkerboard
+        transposed = Conv2DTranspose if last else layers.Conv2DTranspose  # ours for few channels
         dtype = "float32" if last else None
-        x = layers.Conv2DTranspose(channels, kernel, strides=2, padding="same", dtype=dtype)(x)
+        x = transposed(channels, kernel, strides=2, padding="same", dtype=dtype)(x)
         x = _crop(x, sizes[level])
     if head_filters:
         for _ in range(head_blocks):

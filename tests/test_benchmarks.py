@@ -34,7 +34,6 @@ RESULTS = {
             "seconds": [1.0, 2.0],
             "mebibytes": [3.0, 3.0],
             "slope": 1.0,
-            "memory_slope": 0.0,
         }
     },
 }

@@ -4,12 +4,13 @@ Each rewrite computes the same numbers by the same weights; none touches the net
 """
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import layers
 
 from keras_vae.export.graph.layers import copy_weights, readers
+from keras_vae.transposed import Conv2DTranspose, covers, sub_pixel
 
+TRANSPOSED = (layers.Conv2DTranspose, Conv2DTranspose)
 PART = 16  # what rounding leaves of a code is rounded again, so many times finer
 
 
@@ -52,7 +53,7 @@ def rewritten(network, marking=None):
     def copy(layer):
         kind = type(layer)
         config = {**layer.get_config(), "dtype": "float32"}
-        if kind is layers.Conv2DTranspose and SubPixelConv.covers(layer):
+        if kind in TRANSPOSED and covers(layer):
             kind = SubPixelConv
         elif layer in first and two_parts:
             kind = FirstDense
@@ -101,64 +102,14 @@ class FirstDense(layers.Dense):
 
 
 class SubPixelConv(layers.Conv2DTranspose):
-    """A strided transposed convolution as a convolution and a shuffle (arXiv 1609.05158).
+    """A strided transposed convolution as a convolution and a shuffle, see `transposed.sub_pixel`.
 
-    Output o = stride * j + r gathers the inputs j + d for which r + pad - stride * d is a tap of
-    the kernel. So each phase r is a small convolution of the input, all phases are the channels of
-    one, and DEPTH_TO_SPACE puts them where they belong. LiteRT has fast int8 kernels for both, and
-    none for TRANSPOSE_CONV.
+    LiteRT has fast int8 kernels for both, and none for TRANSPOSE_CONV.
     """
-
-    @staticmethod
-    def covers(layer):
-        """Whether this computes what the Conv2DTranspose computes."""
-        strides = layer.strides
-        return (
-            strides[0] == strides[1] > 1
-            and layer.padding == "same"
-            and layer.output_padding is None
-            and tuple(layer.dilation_rate) == (1, 1)
-            and layer.data_format == "channels_last"
-        )
 
     def call(self, x):
         stride = self.strides[0]
-        rows, before, after = _phases(self.kernel_size[0], stride)
-        columns, left, right = _phases(self.kernel_size[1], stride)
-        kernel = tf.pad(tf.convert_to_tensor(self.kernel), [[0, 1], [0, 1], [0, 0], [0, 0]])
-        kernel = tf.gather(tf.gather(kernel, rows, axis=0), columns, axis=2)
-        kernel = tf.transpose(kernel, (0, 2, 5, 1, 3, 4))  # (d, d', in, r, r', out)
-        kernel = tf.reshape(kernel, (*kernel.shape[:3], -1))
-        if before == after and left == right:
-            x = tf.nn.conv2d(x, kernel, 1, "SAME")
-        else:
-            x = tf.pad(x, [[0, 0], [before, after], [left, right], [0, 0]])
-            x = tf.nn.conv2d(x, kernel, 1, "VALID")
+        x = sub_pixel(x, tf.convert_to_tensor(self.kernel), stride)
         if self.use_bias:
-            x = tf.nn.bias_add(x, tf.tile(tf.convert_to_tensor(self.bias), [stride * stride]))
-        return self.activation(tf.nn.depth_to_space(x, stride))
-
-
-def _phases(taps, stride):
-    """Which taps of a transposed convolution its small convolutions use, along rows or columns.
-
-    Args:
-        taps: size of the kernel along this axis.
-        stride: along this axis, and number of phases.
-
-    Returns:
-        (offsets, stride) integers, the tap that each phase of the output uses at each offset of the
-        input, `taps` (one behind the last, where the kernel is padded with zeros) for none; and by
-        how much the input is padded before and after.
-    """
-    pad = max(taps - stride, 0) // 2
-    offset = [(phase + pad - tap) // stride for phase in range(stride) for tap in range(taps)
-              if (phase + pad - tap) % stride == 0]  # fmt: skip
-    low, high = min(*offset, 0), max(*offset, 0)
-    table = np.full((high - low + 1, stride), taps)
-    for d in range(low, high + 1):
-        for phase in range(stride):
-            tap = phase + pad - stride * d
-            if 0 <= tap < taps:
-                table[d - low, phase] = tap
-    return table, -low, high
+            x = tf.nn.bias_add(x, tf.convert_to_tensor(self.bias))
+        return self.activation(x)

@@ -7,6 +7,7 @@ from keras import layers
 
 from keras_vae import private_api
 from keras_vae.export.graph.layers import readers
+from keras_vae.transposed import Conv2DTranspose
 
 # What the int8 kernels of LiteRT write, whatever they are given.
 FIXED_RANGE = {
@@ -102,7 +103,7 @@ def _small_end(network):
     while isinstance(layer, SAME_RANGE) and not isinstance(layer, keras.Model):
         names.add(layer.name)
         layer = made.get(id(layer.input))
-    if type(layer) not in (layers.Conv2D, layers.Conv2DTranspose):
+    if type(layer) not in (layers.Conv2D, layers.Conv2DTranspose, Conv2DTranspose):
         return set()
     if math.prod(layer.kernel.shape) >= SMALL_KERNEL:
         return set()
