@@ -24,6 +24,7 @@ DISTRIBUTIONS = """
     discretized_logistic logit_bernoulli likelihoods posteriors priors
 """.split()
 CAUSAL = "layers networks drawing".split()
+OBJECTIVES = "objective elbo importance_weighted".split()
 ZOO = "listing example_data card entry publishing certificates exporting runs".split()
 WEB = "server models site".split()
 FOLDERS = {
@@ -32,6 +33,7 @@ FOLDERS = {
     "distributions": DISTRIBUTIONS,
     "export": EXPORT,
     "models": MODELS,
+    "objectives": OBJECTIVES,
     "zoo": ZOO,
     "web": WEB,
 }

@@ -34,7 +34,11 @@ def importance_terms(model, images, importance_samples, seed=0, progress=False, 
     pixels = int(np.prod(model.image_shape))
     draws = int(np.clip(POSITIONS_PER_STEP // pixels, 1, importance_samples))
     batch = int(np.clip(POSITIONS_PER_STEP // (pixels * draws), 1, len(images)))
-    terms_of = lambda x, count, key: vars(model.sample_terms(x, x, count, seed=key))
+
+    def terms_of(x, count, key):
+        terms = model.sample_terms(x, x, count, seed=key)
+        return {name: getattr(terms, name) for name in ("distortion", "rate", "sampled_rate")}
+
     step = tf.function(terms_of, reduce_retracing=True)
     bar = Bar(-(-len(images) // batch), "measuring", silent=not progress)
     states = kept and Path(kept) / _key(model, images, importance_samples, seed)

@@ -55,6 +55,8 @@ class VAE(CodeModel):
         self.objective = objectives.get(objective)
         outputs = self.posterior_family.parameters(self.latent_dim)
         self.finish(outputs, f"the {type(self.posterior_family).__name__} posterior")
+        self.objective.check(self)
+        self.objective_weights = list(self.objective.weights)  # so that Keras saves them
 
     @property
     def served(self):
@@ -139,22 +141,45 @@ class VAE(CodeModel):
         """
         posterior = self.posterior_family.distribution(self.encoder(x, training=training))
         z, log_q = posterior.experimental_sample_and_log_prob(samples, seed=seed)  # (K, B, D)
+        prior = self.prior
+        drawn = {"z": z, "posterior": posterior, "prior": prior, "seed": seed}
+        if training and self.objective.separate:
+            return self._separated(y, samples, drawn)
+        sampled_rate = log_q - prior.log_prob(z)
+        rate = priors.rate(posterior, prior, sampled_rate)
+        return objectives.Terms(
+            self._distortion(z, y, samples, training), rate, sampled_rate, **drawn
+        )
+
+    def _distortion(self, z, y, samples, training):
+        """(K, B, D) codes of (B, H, W, C) images -> (K, B), -log p(y|z_k)."""
         raw = self.decoder(tf.reshape(z, (-1, self.latent_dim)), training=training)
         raw = tf.reshape(raw, (samples, -1, *raw.shape[1:]))  # (K, B, H, W, R)
-        sampled_rate = log_q - self.prior.log_prob(z)
-        return objectives.Terms(
-            distortion=-self.likelihood_family.log_prob(raw, y, training),
-            rate=priors.rate(posterior, self.prior, sampled_rate),
-            sampled_rate=sampled_rate,
-        )
+        return -self.likelihood_family.log_prob(raw, y, training)
+
+    def _separated(self, y, samples, drawn):
+        """The terms in training with the gradients cut at the draws, see `Terms.slopes`."""
+        posterior, prior, z = drawn["posterior"], drawn["prior"], tf.stop_gradient(drawn["z"])
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(z)
+            distortion = self._distortion(z, y, samples, training=True)
+            log_q, log_p = posterior.log_prob(z), prior.log_prob(z)
+            difference = log_q - log_p
+        slopes = tape.gradient(distortion, z), tape.gradient(difference, z)
+        rate = priors.rate(posterior, prior, difference)
+        sampled_rate = tf.stop_gradient(log_q) - log_p
+        return objectives.Terms(distortion, rate, sampled_rate, slopes=slopes, **drawn)
 
     def terms(self, x, y, training):
         key = self.noise_key() if training else None
         drawn = self.sample_terms(x, y, self.objective.samples, training, key)
         distortion = tf.reduce_mean(drawn.distortion, axis=0)
         warmup = self.objective.warmup.value if training else 1.0
+        loss = self.objective.loss(drawn, warmup)
+        if training:
+            self.objective.update(drawn)
         return {
-            "loss": self.objective.loss(drawn, warmup),
+            "loss": loss,
             "distortion": distortion,
             "rate": drawn.rate,
             "elbo": -(distortion + drawn.rate),

@@ -104,7 +104,7 @@ def _with_beta(chosen, beta):
     objective = objectives.get(arguments["objective"])
     if not isinstance(objective, objectives.ELBO):
         raise ValueError(f"beta is of the ELBO; the objective is {type(objective).__name__}.")
-    objective = objectives.ELBO(beta, objective.free_nats)
+    objective = objectives.ELBO(**{**objective.get_config(), "beta": beta})
     return dataclasses.replace(chosen, arguments={**chosen.arguments, "objective": objective})
 
 
