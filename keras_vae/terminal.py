@@ -129,4 +129,6 @@ def _is_number(cell):
 
 
 def _format(value):
+    if isinstance(value, list) and value and isinstance(value[0], float):
+        return " ".join(f"{item:.3g}" for item in value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)

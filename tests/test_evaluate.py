@@ -1,5 +1,7 @@
 """The numbers of a report, against a model whose marginal likelihood is known exactly."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -183,9 +185,14 @@ def test_same_seed_same_numbers():
 
 
 class Spy(likelihoods.Normal):
-    """Records how many pixels were decoded at a time."""
+    """Records how many pixels were decoded at a time, and how often it was asked."""
+
+    largest = decoded = calls = 0
 
     def distribution(self, parameters):
+        Spy.calls += 1
+        if parameters.shape.num_elements() is None:  # a graph of any number of images
+            return super().distribution(parameters)
         Spy.largest = max(Spy.largest, int(np.prod(parameters.shape)))
         Spy.decoded += int(np.prod(parameters.shape))
         return super().distribution(parameters)
@@ -206,7 +213,7 @@ def test_memory_is_bounded_however_many_samples(monkeypatch):
 
 # ---- the report -------------------------------------------------------------------------------
 
-COMMON = {"images", "mse", "psnr_db", "active_units", "distortion_nats"}
+COMMON = {"images", "mse", "psnr_db", "ssim", "active_units", "distortion_nats"}
 
 
 def small_vae(**options):
@@ -218,6 +225,7 @@ def test_report_of_a_vae(binary):
     numbers = evaluate.report(model, binary, importance_samples=10, progress=False)
     extra = {"rate_nats", "elbo_nats", "nll_nats", "importance_samples", "bits_per_dim"}
     extra |= {"marginal_kl_nats", "marginal_kl_error_nats"}
+    extra |= {"mutual_information_nats", "total_correlation_nats", "rate_by_latent_nats"}
     assert set(numbers) == COMMON | extra
     assert numbers["images"] == 64
     assert numbers["importance_samples"] == 10
@@ -228,7 +236,11 @@ def test_report_of_a_vae(binary):
     assert numbers["nll_nats"] < -numbers["elbo_nats"]
     bits = numbers["nll_nats"] / (64 * np.log(2))  # Bernoulli: probabilities, not densities
     assert numbers["bits_per_dim"] == pytest.approx(bits)
-    assert {type(value) for value in numbers.values()} <= {int, float}
+    by_latent = numbers["rate_by_latent_nats"]
+    assert len(by_latent) == 4
+    assert sum(by_latent) == pytest.approx(numbers["rate_nats"], rel=1e-4)
+    assert {type(value) for value in (*numbers.values(), *by_latent)} <= {int, float, list}
+    assert json.loads(json.dumps(numbers)) == numbers
 
 
 @pytest.mark.parametrize(
@@ -263,6 +275,38 @@ def test_report_of_an_autoencoder(grey):
     assert numbers["mse"] == pytest.approx(tracked["mse"], rel=1e-4)
     assert numbers["distortion_nats"] == pytest.approx(tracked["distortion"], rel=1e-4)
     assert numbers == evaluate.report(model, grey[..., 0], progress=False)
+
+
+def test_a_second_report_traces_nothing():
+    linear = LinearGaussian(likelihood_class=Spy)
+    Spy.calls = 0
+    measure = lambda: evaluate.report(linear.model, linear.images(30), 5, progress=False)
+    first, traced = measure(), Spy.calls
+    assert traced > 0
+    assert measure() == first
+    assert Spy.calls == traced
+
+
+def test_ssim_is_the_formula_where_one_window_is_the_image(grey):
+    model = models.dense_ae((4, 3, 1), latent_dim=2, hidden_units=(4,))
+    a = grey[:6, 2:6, 2:5]
+    b = model.reconstruct(a)
+    weights = np.exp(-np.add.outer([1, 0, 1], [1, 0, 1]) / (2 * 1.5**2))[None, ..., None]
+    weights /= weights.sum()
+    found = []
+    for top in (0, 1):
+        x, y = (part[:, top : top + 3].astype("float64") for part in (a, b))
+        mean = lambda part: (part * weights).sum(axis=(1, 2, 3))
+        mx, my = mean(x), mean(y)
+        vx, vy, cov = mean(x * x) - mx**2, mean(y * y) - my**2, mean(x * y) - mx * my
+        found.append(
+            (2 * mx * my + 1e-4) * (2 * cov + 9e-4) / ((mx**2 + my**2 + 1e-4) * (vx + vy + 9e-4))
+        )
+    told = evaluate.report(model, a, progress=False)["ssim"]
+    assert told == pytest.approx(np.mean(found), abs=1e-4)
+    assert -1 < told < 0.9
+    flat = models.dense_ae((2, 4, 1), latent_dim=2, hidden_units=(4,))
+    assert "ssim" not in evaluate.report(flat, grey[:6, :2, :4], progress=False)
 
 
 def test_active_units_are_the_dimensions_that_move(grey):

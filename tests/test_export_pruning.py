@@ -8,7 +8,6 @@ from export_models import LATENT_DIM, codes, pictures, small
 from keras import layers
 
 from keras_vae import evaluate, export, models
-from keras_vae.export.graph import pruning
 
 
 def half_dead(builder="dense_vae"):
@@ -24,7 +23,7 @@ def half_dead(builder="dense_vae"):
 
 def test_rate_per_latent_adds_up_to_the_rate():
     model, images = small(), pictures(40)
-    rates = pruning.rate_per_latent(model, images)
+    rates = model.rate_by_latent(images)
     assert rates.shape == (LATENT_DIM,)
     loc, scale = model.posterior(images).distribution.loc, model.posterior(images).stddev()
     expected = (0.5 * (scale**2 + loc**2 - 1) - np.log(scale)).numpy().mean(axis=0)
@@ -98,7 +97,7 @@ def test_the_cost_is_that_of_the_elbo():
 
 def test_leaving_out_what_is_alive_costs():
     model, images = small("dense_vae"), pictures(100)
-    rates = pruning.rate_per_latent(model, images)
+    rates = model.rate_by_latent(images)
     smaller = export.pruned(model, images, float(np.sort(rates)[1]) - 1e-6)
     assert len(smaller.latents) == 2
     assert np.isfinite(smaller.nats)

@@ -17,7 +17,7 @@ EXPORT = """
     artefact output_file flatbuffer graph runtime int8 proof saved_model tflite best c_array
 """.split()
 MODELS = """
-    checks watch image_model code_model importance marginal autoencoder vae autoregressive builders
+    checks watch image_model code_model importance aggregate autoencoder vae autoregressive builders
 """.split()
 DISTRIBUTIONS = """
     tfd stable prior posterior normals transformed_normal flows mixtures flowed_normal iaf
@@ -26,11 +26,13 @@ DISTRIBUTIONS = """
 CAUSAL = "layers networks drawing".split()
 OBJECTIVES = "objective elbo importance_weighted".split()
 ZOO = "listing example_data card entry publishing certificates exporting runs".split()
+EVALUATE = "linear reporting".split()
 WEB = "server models site".split()
 FOLDERS = {
     "": LIBRARY,
     "causal": CAUSAL,
     "distributions": DISTRIBUTIONS,
+    "evaluate": EVALUATE,
     "export": EXPORT,
     "models": MODELS,
     "objectives": OBJECTIVES,

@@ -14,7 +14,8 @@ from keras_vae.zoo import card, entry, example_data, publishing
 NAMES = zoo.names()
 DIGITS = ["conv_ae_digits", "conv_vae_digits", "dense_ae_digits", "dense_vae_digits"]
 MNIST = [name for name in NAMES if zoo.info(name)["data"]["name"] == "mnist"]
-UNITS = ("nats", "mse", "psnr_db", "bits_per_dim", "active_units", "images", "importance_samples")
+UNITS = ("nats", "mse", "psnr_db", "ssim", "bits_per_dim", "active_units")
+COUNTS = ("images", "importance_samples")
 VAE_NUMBERS = {"distortion_nats", "rate_nats", "elbo_nats", "nll_nats", "importance_samples"}
 AE_NUMBERS = {"distortion_nats", "mse", "psnr_db", "pca_mse"}
 MEGABYTE = 1_000_000
@@ -151,7 +152,7 @@ def test_numbers_have_units_and_counts(name):
     told = zoo.info(name)
     numbers = told["numbers"]
     assert (VAE_NUMBERS if told["kind"] == "VAE" else AE_NUMBERS) <= set(numbers)
-    assert all(key.endswith(UNITS) for key in numbers)
+    assert all(key.endswith(UNITS + COUNTS) for key in numbers)
     assert numbers["images"] == told["data"]["test_images"] > 0
     if told["kind"] == "VAE":
         assert numbers["importance_samples"] >= 1000

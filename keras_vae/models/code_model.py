@@ -11,6 +11,7 @@ from keras_vae.models import checks
 from keras_vae.models.image_model import ImageModel
 
 FITTED_IMAGES = 20_000  # of the training images, whose codes a prior is fitted to
+SSIM_WINDOW = 11  # pixels, of the paper
 
 
 class CodeModel(ImageModel):
@@ -72,8 +73,8 @@ class CodeModel(ImageModel):
         image, code = (None, *self.image_shape), (None, self.latent_dim)
         encode = lambda images: self.code(self.encoder(images, training=False))
         decode = lambda z: self.likelihood_family.mean(self.decoder(z, training=False))
-        self._encode_graph = _traced_once(encode, tf.TensorSpec(image))
-        self._decode_graph = _traced_once(decode, tf.TensorSpec(code))
+        self._encode_graph = traced_once(encode, tf.TensorSpec(image))
+        self._decode_graph = traced_once(decode, tf.TensorSpec(code))
         self.build((None, *self.image_shape))
 
     # ---- what a subclass says -------------------------------------------------------------------
@@ -158,11 +159,14 @@ class CodeModel(ImageModel):
     def numbers(self, images, importance_samples=100, seed=0, progress=True, kept=None):
         """What `evaluate.report` says of the codes and of what they decode to."""
         codes = self.encode(images)
-        error = np.mean(np.square(self.decode(codes) - images), dtype="float64")
+        decoded = self.decode(codes)
+        error = np.mean(np.square(decoded - images), dtype="float64")
+        similarity = _ssim(decoded, images)
         return {
             "images": len(images),
             "mse": float(error),
             "psnr_db": float(-10 * np.log10(max(error, 1e-20))),  # JSON has no infinity
+            **({} if similarity is None else {"ssim": similarity}),
             "active_units": collapse.active_units(codes),
         }
 
@@ -187,20 +191,37 @@ class CodeModel(ImageModel):
         }
 
 
-def _traced_once(function, spec):
-    """The function as a graph for tensors of one spec, traced at its first call.
+def traced_once(function, *specs):
+    """The function as a graph for tensors of these specs, traced at its first call.
 
     TensorFlow counts the traces of a lambda, not of a model, and warns where ten models are traced
     once each; a concrete function is not counted.
     """
     graphs = []
 
-    def call(values):
+    def call(*values):
         if not graphs:
-            graphs.append(tf.function(function, [spec]).get_concrete_function())
-        return graphs[0](values)
+            graphs.append(tf.function(function, specs).get_concrete_function())
+        return graphs[0](*values)
 
     return call
+
+
+def _ssim(decoded, images):
+    """Structural similarity (Wang et al., 2004) of (N, H, W, C) images in [0, 1], their mean.
+
+    Gaussian windows of 11x11 pixels; in smaller images of the largest odd size that fits. None for
+    images of less than 3 pixels, whose windows have no structure.
+    """
+    window = min(SSIM_WINDOW, *images.shape[1:3])
+    window -= 1 - window % 2
+    if window < 3:
+        return None
+    parts = [
+        tf.image.ssim(decoded[i : i + 500], images[i : i + 500], 1.0, filter_size=window).numpy()
+        for i in range(0, len(images), 500)
+    ]
+    return float(np.mean(np.concatenate(parts), dtype="float64"))
 
 
 def _in_batches(function, values, batch_size):

@@ -14,6 +14,21 @@ COMPARED = 1000  # draws behind most published bounds: theirs is told beside tha
 POSITIONS_PER_STEP = 2_000_000  # pixels decoded at a time, whatever K is: some hundred MB
 
 
+def terms_graph(model):
+    """The step of `importance_terms` as a graph, that the model keeps: it is traced once.
+
+    Returns:
+        function, (B, H, W, C) images, K and (2,) int32 key -> dict of what `_Sums.add` takes.
+    """
+
+    def terms_of(x, count, key):
+        terms = model.sample_terms(x, x, count, seed=key)
+        return {name: getattr(terms, name) for name in ("distortion", "rate", "sampled_rate")}
+
+    graph = tf.function(terms_of, reduce_retracing=True)
+    return lambda *given: graph(*given)  # a tf.function would be saved with the model
+
+
 def importance_terms(model, images, importance_samples, seed=0, progress=False, kept=None):
     """The terms of each image, from `importance_samples` draws of its posterior.
 
@@ -34,12 +49,6 @@ def importance_terms(model, images, importance_samples, seed=0, progress=False, 
     pixels = int(np.prod(model.image_shape))
     draws = int(np.clip(POSITIONS_PER_STEP // pixels, 1, importance_samples))
     batch = int(np.clip(POSITIONS_PER_STEP // (pixels * draws), 1, len(images)))
-
-    def terms_of(x, count, key):
-        terms = model.sample_terms(x, x, count, seed=key)
-        return {name: getattr(terms, name) for name in ("distortion", "rate", "sampled_rate")}
-
-    step = tf.function(terms_of, reduce_retracing=True)
     bar = Bar(-(-len(images) // batch), "measuring", silent=not progress)
     states = kept and Path(kept) / _key(model, images, importance_samples, seed)
     if states:
@@ -57,7 +66,7 @@ def importance_terms(model, images, importance_samples, seed=0, progress=False, 
         first = 0
         for end in _ends(importance_samples, draws):
             key = tf.constant([(seed * 1_000_003 + start) % 2**31, first], tf.int32)
-            terms = step(x, end - first, key)
+            terms = model.importance_step(x, end - first, key)
             sums.add(**{name: value.numpy().astype("float64") for name, value in terms.items()})
             if end == COMPARED < importance_samples:
                 compared = {"nll_compared": sums.terms()["nll"]}

@@ -5,13 +5,12 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import objectives
-from keras_vae.distributions import posteriors, priors
+from keras_vae.distributions import posteriors, priors, tfd
 from keras_vae.models import checks, watch
-from keras_vae.models.code_model import CodeModel
-from keras_vae.models.importance import COMPARED, importance_terms
-from keras_vae.models.marginal import marginal_kl
+from keras_vae.models.aggregate import aggregate
+from keras_vae.models.code_model import CodeModel, traced_once
+from keras_vae.models.importance import COMPARED, importance_terms, terms_graph
 
-MARGINAL = ("marginal_kl_nats", "marginal_kl_error_nats")
 IMAGES_PER_STEP = 250  # whose posterior is computed at a time
 
 
@@ -57,6 +56,10 @@ class VAE(CodeModel):
         self.finish(outputs, f"the {type(self.posterior_family).__name__} posterior")
         self.objective.check(self)
         self.objective_weights = list(self.objective.weights)  # so that Keras saves them
+        codes = lambda images, key: self.posterior(images).sample(seed=key)
+        specs = tf.TensorSpec((None, *self.image_shape)), tf.TensorSpec((2,), tf.int32)
+        self._sample_graph = traced_once(codes, *specs)
+        self.importance_step = terms_graph(self)
 
     @property
     def served(self):
@@ -71,12 +74,35 @@ class VAE(CodeModel):
         return self.posterior_family.distribution(self.encoder(images, training=False))
 
     def sample_codes(self, images, seed=0):
-        keys = ((seed, start) for start in range(0, len(images), IMAGES_PER_STEP))
-        drawn = [
-            self.posterior(images[key[1] : key[1] + IMAGES_PER_STEP]).sample(seed=tf.constant(key))
-            for key in keys
-        ]
-        return np.concatenate([np.asarray(part) for part in drawn])
+        images = checks.as_images(images, self.image_shape, "images")
+        drawn = []
+        for start in range(0, len(images), IMAGES_PER_STEP):
+            part = tf.convert_to_tensor(images[start : start + IMAGES_PER_STEP])
+            drawn.append(self._sample_graph(part, tf.constant([seed, start])).numpy())
+        return np.concatenate(drawn)
+
+    def rate_by_latent(self, images):
+        """KL(q || p) of each latent, the mean over images.
+
+        Args:
+            images: (N, H, W, C) float32 in [0, 1].
+
+        Returns:
+            (latent_dim,) float64, nats per image; None where posterior and prior are not both
+            products over the latents (tfd.Independent).
+        """
+        try:
+            parts = [
+                self.posterior(images[start : start + IMAGES_PER_STEP])
+                for start in range(0, len(images), IMAGES_PER_STEP)
+            ]
+        except ValueError:  # a model that has no such distribution
+            return None
+        prior = self.prior
+        if not all(isinstance(part, tfd.Independent) for part in (prior, *parts)):
+            return None
+        rates = [tfd.kl_divergence(part.distribution, prior.distribution) for part in parts]
+        return np.concatenate(rates).mean(axis=0, dtype="float64")
 
     def choices(self):
         return {
@@ -92,7 +118,7 @@ class VAE(CodeModel):
         compared = {}
         if "nll_compared" in terms:
             compared = {f"nll_{COMPARED}_samples_nats": float(np.mean(terms["nll_compared"]))}
-        apart = marginal_kl(self, images, seed)
+        by_latent = self.rate_by_latent(images)
         return {
             "distortion_nats": distortion,
             "rate_nats": rate,
@@ -101,7 +127,8 @@ class VAE(CodeModel):
             "importance_samples": importance_samples,
             **compared,
             "bits_per_dim": self.bits_per_dim(nll),
-            **({} if apart is None else dict(zip(MARGINAL, apart))),
+            **({} if by_latent is None else {"rate_by_latent_nats": by_latent.tolist()}),
+            **aggregate(self, images, rate, seed),
             **super().numbers(images),
         }
 

@@ -15,11 +15,14 @@ LABELS = {
     "distortion_nats": "distortion (nats per image)",
     "rate_nats": "rate (nats per image)",
     "marginal_kl_nats": "of the rate, what a better prior would save at least (nats per image)",
+    "mutual_information_nats": "of the rate, what codes tell of images at most (nats per image)",
+    "total_correlation_nats": "total correlation of the latents (nats)",
     "bits_per_dim": "bits per dimension",
     "active_units": "active units",
     "mse": "mean squared error of reconstructions (per pixel)",
     "pca_mse": "the same of PCA with as many components",
     "psnr_db": "PSNR of reconstructions (dB)",
+    "ssim": "SSIM of reconstructions",
 }
 # Words of Hugging Face: tasks and tags by the kind of a model, data sets by our names of them.
 TASKS = {"Autoencoder": "image-feature-extraction"}

@@ -8,7 +8,6 @@ import tensorflow as tf
 from keras import layers
 
 from keras_vae.choice import copied
-from keras_vae.distributions import tfd
 from keras_vae.export.graph.layers import copy_weights, in_float32, readers
 from keras_vae.models import VAE
 
@@ -54,7 +53,12 @@ def pruned(model, images, min_rate):
     chosen = np.linspace(0, len(images) - 1, min(len(images), CHECKED_IMAGES)).astype(int)
     images = np.asarray(images)[chosen].astype("float32")
     images = images[..., None] if images.ndim == 3 else images
-    rates = rate_per_latent(model, images)
+    rates = model.rate_by_latent(images) if isinstance(model, VAE) else None
+    if rates is None:
+        raise ValueError(
+            "pruned needs a VAE whose posterior and prior are products over the latents; this "
+            f"{type(model).__name__} has no rate of a latent."
+        )
     kept = np.flatnonzero(rates >= min_rate)
     if not len(kept):
         raise ValueError(
@@ -66,26 +70,6 @@ def pruned(model, images, min_rate):
     gain = _distortion(model, silent, images) - _distortion(model, z, images)
     nats = gain - (rates.sum() - rates[kept].sum())
     return Pruned(_smaller(model, kept), tuple(int(index) for index in kept), float(nats))
-
-
-def rate_per_latent(model, images):
-    """KL(q || p) of each latent, the mean over images.
-
-    Args:
-        model: VAE.
-        images: (N, H, W, C) float32 in [0, 1].
-
-    Returns:
-        (latent_dim,) nats per image.
-    """
-    posterior = None if model.posterior_family is None else model.posterior(images)
-    if not all(isinstance(part, tfd.Independent) for part in (posterior, model.prior)):
-        raise ValueError(
-            "pruned needs a VAE whose posterior and prior are products over the latents "
-            f"(tfd.Independent); {type(model).__name__} has {type(posterior).__name__}."
-        )
-    rates = tfd.kl_divergence(posterior.distribution, model.prior.distribution)
-    return np.asarray(tf.reduce_mean(rates, axis=0))
 
 
 def _smaller(model, kept):

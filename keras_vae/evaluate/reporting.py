@@ -22,14 +22,17 @@ def report(model, images, importance_samples=100, seed=0, progress=True, *, labe
             call, on the same weights, goes on after an interruption; or None. Of VAEs.
 
     Returns:
-        dict. Of a model with a code: images, mse (per pixel and channel), psnr_db, active_units
-        (latent dimensions whose code varies over the images by more than 0.01), distortion_nats.
-        A VAE also: rate_nats, elbo_nats, nll_nats, importance_samples, bits_per_dim (of nll_nats;
-        for a density on [0, 1] per 8-bit level, that is plus 8), where K is above 1,000
-        nll_1000_samples_nats (the bound of the first 1,000 samples), and, of 10 images a latent or
-        more, marginal_kl_nats with its marginal_kl_error_nats: what a better prior would save of
-        the rate, see `models.marginal.marginal_kl`. Of a model whose likelihood is exact: images,
-        nll_nats, bits_per_dim.
+        dict. Of a model with a code: images, mse (per pixel and channel), psnr_db, ssim (structural
+        similarity, the mean over images; in windows of 11x11 pixels or, of smaller images, of the
+        largest odd size that fits), active_units (latent dimensions whose code varies over the
+        images by more than 0.01), distortion_nats. A VAE also: rate_nats, elbo_nats, nll_nats,
+        importance_samples, bits_per_dim (of nll_nats; for a density on [0, 1] per 8-bit level, that
+        is plus 8); where K is above 1,000 nll_1000_samples_nats (the bound of the first 1,000
+        samples); where posterior and prior are products over the latents rate_by_latent_nats, a
+        list; and of 10 images a latent or more marginal_kl_nats (what a better prior would save of
+        the rate) with its marginal_kl_error_nats, mutual_information_nats of images and codes, and
+        total_correlation_nats of the latents, see `models.aggregate` for how they err. Of a model
+        whose likelihood is exact: images, nll_nats, bits_per_dim.
 
     Raises:
         ValueError: images that the model cannot explain, a K below 1, or missing labels.
@@ -43,22 +46,3 @@ def report(model, images, importance_samples=100, seed=0, progress=True, *, labe
             raise ValueError(f"{type(model).__name__} is measured with labels=(N,), one an image.")
         more["labels"] = np.asarray(labels)
     return model.numbers(images, importance_samples, seed, progress, **more)
-
-
-def pca_mse(train_images, test_images, latent_dim):
-    """What linear codes of the same size reach: PCA fitted on train, its error on test.
-
-    Args:
-        train_images: (N, H, W, C) in [0, 1].
-        test_images: (M, H, W, C) in [0, 1].
-        latent_dim: number of components.
-
-    Returns:
-        Mean squared error per pixel and channel.
-    """
-    from sklearn.decomposition import PCA
-
-    flat = test_images.reshape(len(test_images), -1)
-    pca = PCA(latent_dim, random_state=0).fit(train_images.reshape(len(train_images), -1))
-    rebuilt = pca.inverse_transform(pca.transform(flat))
-    return float(np.mean(np.square(flat - rebuilt), dtype="float64"))
