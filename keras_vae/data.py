@@ -1,7 +1,8 @@
 """Image data sets by name: uint8 in memory, float32 in [0, 1] in batches.
 
-`digits` is embedded (scikit-learn's real 8x8 digits). Every other name is read by
-`tensorflow_datasets`, from the folder that TFDS_DATA_DIR names or from its default folder.
+`digits` is embedded (scikit-learn's real 8x8 digits); `shapes` is drawn, with the factors that each
+picture was drawn from. Every other name is read by `tensorflow_datasets`, from the folder that
+TFDS_DATA_DIR names or from its default folder.
 """
 
 import contextlib
@@ -16,13 +17,14 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from keras_vae import pipeline, private_api, progress
+from keras_vae import pipeline, private_api, progress, shapes
 from keras_vae.choice import image_shape as checked_shape
 from keras_vae.choice import whole
 
-NAMES = ("digits", "mnist", "fashion_mnist", "binarized_mnist", "omniglot", "cifar10")
+NAMES = ("digits", "shapes", "mnist", "fashion_mnist", "binarized_mnist", "omniglot", "cifar10")
 LICENCES = {
     "digits": "CC BY 4.0 (Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, UCI)",
+    "shapes": "Apache-2.0 (drawn by keras_vae)",
     "mnist": "CC BY-SA 3.0",
     "fashion_mnist": "MIT",
     "binarized_mnist": "none stated; derived from MNIST",
@@ -42,11 +44,14 @@ class Split:
         name: "train", "validation" or "test".
         images: (N, H, W, C) uint8 in 0..255.
         labels: (N,) integers, or None where the data set has none.
+        factors: (N, F) integers, what each image was drawn from (of `shapes`: `shapes.FACTORS`),
+            or None where nobody knows.
     """
 
     name: str
     images: np.ndarray
     labels: np.ndarray | None = None
+    factors: np.ndarray | None = None
 
     def __len__(self):
         return len(self.images)
@@ -78,7 +83,7 @@ def load(name, image_shape=None):
     Returns:
         Data. Validation is the set's own where it has one, else the last 5,000 images of train in
         tfds's fixed order (a third of train where that is less). `digits`: 1,297 / 200 / 300 by a
-        fixed permutation.
+        fixed permutation; `shapes`: 11,824 / 1,000 / 1,000, labels being the shape.
 
     Raises:
         ValueError: the name is unknown, or the set has no images.
@@ -86,9 +91,12 @@ def load(name, image_shape=None):
     """
     if image_shape is not None:
         image_shape = checked_shape(image_shape)
-    splits = _load_digits() if name == "digits" else _load_tfds(name, image_shape)
-    if name == "digits" and image_shape not in (None, (8, 8, 1)):
-        splits = {key: (_resize(images, image_shape), y) for key, (images, y) in splits.items()}
+    if name not in BUILT_IN:
+        splits = _load_tfds(name, image_shape)
+    else:
+        splits = BUILT_IN[name]()
+        if image_shape not in (None, splits["train"][0].shape[1:]):
+            splits = {key: (_resize(x, image_shape), *rest) for key, (x, *rest) in splits.items()}
     return Data(name, **{key: Split(key, *arrays) for key, arrays in splits.items()})
 
 
@@ -171,6 +179,16 @@ def _load_digits():
     order = np.random.RandomState(0).permutation(len(images))
     parts = {"train": order[:1297], "validation": order[1297:1497], "test": order[1497:]}
     return {name: (images[index], digits.target[index]) for name, index in parts.items()}
+
+
+def _load_shapes():
+    factors = shapes.everything()
+    images = shapes.draw(factors)
+    parts = {"train": slice(2000, None), "validation": slice(1000, 2000), "test": slice(1000)}
+    return {name: (images[part], factors[part, 0], factors[part]) for name, part in parts.items()}
+
+
+BUILT_IN = {"digits": _load_digits, "shapes": _load_shapes}  # without a file or a network
 
 
 def _tfds():
@@ -264,7 +282,7 @@ def _offline_names(where):
     prepared = sorted(Path(where).glob("*/*/dataset_info.json"))
     complete = [path.parent for path in prepared if not path.parent.name.startswith("incomplete")]
     names = {folder.parent.name for folder in complete}
-    return ["digits", *(name for name in NAMES if name in names)]
+    return [*BUILT_IN, *(name for name in NAMES if name in names)]
 
 
 def _image_key(tfds, builder):

@@ -264,7 +264,9 @@ def test_missing_data_says_what_where_and_what_works(name, tmp_path, monkeypatch
     message = str(error.value)
     assert str(tmp_path) in message
     assert "no route to host" in message
-    assert "['digits', 'fashion_mnist']" in message  # not what a broken download left behind
+    assert (
+        "['digits', 'shapes', 'fashion_mnist']" in message
+    )  # not what a broken download left behind
     assert "TFDS_DATA_DIR" in message
 
 

@@ -9,9 +9,9 @@ PACKAGE = Path(__file__).parents[1] / "keras_vae"
 # In the order in which they build on each other; a folder is one room.
 LIBRARY = """
     private_api choice collapse atomic lock quiet progress averaging fused_adam tables terminal
-    pipeline distribution networks causal verb data image_folder distributions objectives
-    checkpoints plot models callbacks evaluate recipe export training zoo pictures web
-    demo picture_verbs cli
+    transposed pipeline distribution networks causal verb shapes data image_folder
+    distributions objectives checkpoints plot models callbacks evaluate recipe export training zoo
+    pictures web demo picture_verbs cli
 """.split()
 EXPORT = """
     artefact output_file flatbuffer graph runtime int8 proof saved_model tflite best c_array
@@ -26,7 +26,7 @@ DISTRIBUTIONS = """
 CAUSAL = "layers networks drawing".split()
 OBJECTIVES = "objective elbo importance_weighted".split()
 ZOO = "listing example_data card entry publishing certificates exporting runs".split()
-EVALUATE = "linear reporting".split()
+EVALUATE = "codes factors linear reporting".split()
 WEB = "server models site".split()
 FOLDERS = {
     "": LIBRARY,
