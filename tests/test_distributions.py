@@ -66,7 +66,7 @@ def test_samples_lie_in_the_support(family):
     distribution = family.distribution(raw_for(family))
     samples = distribution.sample(50, seed=1).numpy()
     assert samples.shape == (50, 5, *SHAPE)
-    if isinstance(family, likelihoods.Normal):  # its support is the real line
+    if isinstance(family, likelihoods.LocationScale):  # its support is the real line
         assert np.isfinite(samples).all()
     else:
         family.check(samples)
@@ -87,7 +87,10 @@ def test_mean_is_the_mean_of_the_samples(family):
 
 def test_gradients_and_values_are_finite_at_extreme_parameters(family):
     per_pixel = family.parameters(1)
-    grid = np.stack(np.meshgrid(*[EXTREMES] * per_pixel), axis=-1).reshape(-1, per_pixel)
+    if per_pixel <= 2:
+        grid = np.stack(np.meshgrid(*[EXTREMES] * per_pixel), axis=-1).reshape(-1, per_pixel)
+    else:
+        grid = np.random.choice(EXTREMES, (200, per_pixel))
     for value in (0.0, 1.0) if isinstance(family, likelihoods.Bernoulli) else (0.0, 128 / 255, 1.0):
         raw = tf.Variable(grid[:, None, None, :])
         x = tf.fill((len(grid), 1, 1, 1), tf.constant(value, tf.float32))

@@ -20,8 +20,8 @@ MODELS = """
     checks watch image_model code_model importance aggregate autoencoder vae autoregressive builders
 """.split()
 DISTRIBUTIONS = """
-    tfd stable prior posterior normals transformed_normal flows mixtures flowed_normal iaf
-    discretized_logistic logit_bernoulli likelihoods posteriors priors
+    tfd stable prior posterior likelihood normals transformed_normal flows mixtures flowed_normal
+    iaf quantized logit_bernoulli levels location_scale likelihoods posteriors priors
 """.split()
 CAUSAL = "layers networks drawing".split()
 OBJECTIVES = "objective elbo importance_weighted".split()

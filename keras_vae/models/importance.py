@@ -11,7 +11,7 @@ from keras_vae import atomic
 from keras_vae.progress import Bar
 
 COMPARED = 1000  # draws behind most published bounds: theirs is told beside that of more
-POSITIONS_PER_STEP = 2_000_000  # pixels decoded at a time, whatever K is: some hundred MB
+POSITIONS_PER_STEP = 2_000_000  # raw numbers decoded at a time, whatever K is: some hundred MB
 
 
 def terms_graph(model):
@@ -46,7 +46,8 @@ def importance_terms(model, images, importance_samples, seed=0, progress=False, 
         form where there is one), "nll" (the importance-sampled bound), and of more than COMPARED
         draws "nll_compared", the bound of the first COMPARED of them.
     """
-    pixels = int(np.prod(model.image_shape))
+    height, width, channels = model.image_shape
+    pixels = height * width * model.likelihood_family.parameters(channels)
     draws = int(np.clip(POSITIONS_PER_STEP // pixels, 1, importance_samples))
     batch = int(np.clip(POSITIONS_PER_STEP // (pixels * draws), 1, len(images)))
     bar = Bar(-(-len(images) // batch), "measuring", silent=not progress)

@@ -1,4 +1,4 @@
-"""A logistic over 256 levels, as a tfp distribution (imported only where it is used)."""
+"""Distributions over the levels k / 255 of 8-bit pixels (imported only where they are used)."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -51,3 +51,16 @@ class QuantizedLogistic(tfp.distributions.Distribution):
     def _sample_n(self, n, seed=None):
         draw = tfp.distributions.Logistic(self.loc, self.scale).sample(n, seed=seed)
         return tf.round(tf.clip_by_value(draw, 0.0, 1.0) * LEVELS) / LEVELS
+
+
+class CategoricalLevels(tfp.distributions.Categorical):
+    """P(x = k / 255) = softmax(logits)_k, of 256 levels.
+
+    Its `logits` must be given, (..., 256); `dtype` is that of x, as in tfp.
+    """
+
+    def _log_prob(self, x):
+        return super()._log_prob(tf.round(x * LEVELS))
+
+    def _sample_n(self, n, seed=None):
+        return super()._sample_n(n, seed) / LEVELS
