@@ -143,10 +143,10 @@ def main():
     parser.add_argument("folder", type=Path, help="for the arm64 root, outside the repository")
     parser.add_argument("names", nargs="*", help="entries to run; all by default")
     options = parser.parse_args()
-    names = options.names or zoo.names()
+    names = options.names or zoo.names(decoders=True)
     for name in names:
-        if name not in zoo.names():
-            parser.error(str(unknown("entry", name, zoo.names())))
+        if name not in zoo.names(decoders=True):
+            parser.error(str(unknown("entry", name, zoo.names(decoders=True))))
     if shutil.which(QEMU) is None:
         parser.error(f"{QEMU} is missing: apt-get install mmdebstrap qemu-user-static")
     root = make_root(options.folder.resolve())
@@ -167,7 +167,7 @@ def main():
                 "processor": PROCESSOR,
                 "files": compare(name, here, there),
             }
-    record = {name: record[name] for name in zoo.names() if name in record}
+    record = {name: record[name] for name in zoo.names(decoders=True) if name in record}
     RECORD.write_text(json.dumps(record, indent=2) + "\n")
     print(table(record), end="")
 

@@ -34,9 +34,10 @@ def replace(page, rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="entries to certify; all by default")
-    for name in parser.parse_args().names or zoo.names():
+    shelf = zoo.names(decoders=True)
+    for name in parser.parse_args().names or shelf:
         print(export.table(certificates.certify(name).values()), flush=True)
-    certified = {name: list(zoo.info(name).get("export", {}).values()) for name in zoo.names()}
+    certified = {name: list(zoo.info(name).get("export", {}).values()) for name in shelf}
     replace(ROOT / "export" / "README.md", [row for rows in certified.values() for row in rows])
     replace(ROOT / "README.md", certified[FIRST_PAGE_ENTRY])
     print(f"Measured on {platform.machine()}, {os.cpu_count()} processors.")

@@ -150,10 +150,10 @@ def main():
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="entries to run; all by default")
-    names = parser.parse_args().names or zoo.names()
+    names = parser.parse_args().names or zoo.names(decoders=True)
     for name in names:
-        if name not in zoo.names():
-            parser.error(str(unknown("entry", name, zoo.names())))
+        if name not in zoo.names(decoders=True):
+            parser.error(str(unknown("entry", name, zoo.names(decoders=True))))
     record = json.loads(RECORD.read_text()) if RECORD.is_file() else {}
     with sync_playwright() as playwright:
         browser = served.launch(playwright.chromium)
@@ -165,7 +165,7 @@ def main():
                     "files": run_entry(name, Path(folder), browser),
                 }
             print(f"{name}: run", flush=True)
-    record = {name: record[name] for name in zoo.names() if name in record}
+    record = {name: record[name] for name in zoo.names(decoders=True) if name in record}
     RECORD.write_text(json.dumps(record, indent=2) + "\n")
     recorded = json.loads(AARCH64.read_text())
     text = replace_matrix(PAGE.read_text(encoding="utf-8"), record, recorded)

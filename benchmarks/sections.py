@@ -48,8 +48,7 @@ def decoding(rounds, tell, batches=(1, 64)):
     from keras_vae import zoo
 
     found = {}
-    names = [n for n in zoo.names() if zoo.info(n)["builder"].startswith(("conv", "dense"))]
-    for entry in [n for n in names if not n.endswith("digits")]:
+    for entry in [name for name in zoo.names(decoders=True) if not name.endswith("digits")]:
         for batch in batches:
             tell(f"decoding, {entry}, batch {batch}")
             with tempfile.TemporaryDirectory() as folder:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import atomic, image_folder, plot, zoo
+from keras_vae.zoo.listing import decodable
 
 
 def generate(name, output, count=64, seed=None, scale=None, columns=None):
@@ -68,6 +69,7 @@ def interpolate(name, output, count=10, rows=8, seed=None, scale=None):
         rows: number of ways.
     """
     _check(output)
+    decodable(name, "interpolate")
     model = _load_generative(name)
     ends = model.draw_codes(2 * rows, seed)
     images = model.decode(codes_between(model, ends[:rows], ends[rows:], count))
@@ -88,6 +90,7 @@ def interpolate_between(name, start, end, output, count=10, invert=False, scale=
         ValueError, FileNotFoundError: see `image_folder.read`.
     """
     _check(output)
+    decodable(name, "interpolate")
     model = zoo.load(name)
     codes = model.encode(_read([start, end], model.image_shape, invert))
     images = model.decode(codes_between(model, codes[:1], codes[1:], count))
@@ -112,6 +115,7 @@ def reconstruct(name, files, output, invert=False, columns=10, scale=None):
         ValueError, FileNotFoundError: see `image_folder.read`.
     """
     _check(output)
+    decodable(name, "reconstruct")
     model = zoo.load(name)
     images = _read(files, model.image_shape, invert)
     rebuilt = model.reconstruct(images)

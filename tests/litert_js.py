@@ -110,7 +110,7 @@ def export_shelf(folder, names=None, images=certificates.calibration_images):
         which calibrates them, its files of "weights" and "int8" are left out.
     """
     files = {}
-    for name in zoo.names() if names is None else names:
+    for name in zoo.names(decoders=True) if names is None else names:
         model, calibration = zoo.load(name), images(name)
         z, _ = zoo.golden(name)
         for quantize in export.QUANTIZE:

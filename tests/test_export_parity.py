@@ -34,7 +34,7 @@ def parity(benchmark_program):
     return benchmark_program("parity")
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", zoo.names(decoders=True))
 def test_every_file_in_every_runtime(name):
     assert name in RECORD, f"Run `python benchmarks/parity.py {name}`."
     entry = RECORD[name]

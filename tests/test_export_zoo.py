@@ -49,9 +49,11 @@ def entry(request):
     return request.param, zoo.load(request.param)
 
 
-each_entry = pytest.mark.parametrize("entry", [marked(name) for name in zoo.names()], indirect=True)
+each_entry = pytest.mark.parametrize(
+    "entry", [marked(name) for name in zoo.names(decoders=True)], indirect=True
+)
 each_certificate = pytest.mark.parametrize(
-    "entry", [marked(name, with_data=True) for name in zoo.names()], indirect=True
+    "entry", [marked(name, with_data=True) for name in zoo.names(decoders=True)], indirect=True
 )
 
 

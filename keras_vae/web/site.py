@@ -12,6 +12,7 @@ from keras_vae import __version__, atomic, zoo
 from keras_vae.choice import unknown
 from keras_vae.export.tflite import QUANTIZE
 from keras_vae.web.models import describe, write_files
+from keras_vae.zoo.listing import decodable
 
 DECODER_LIMIT = 1_000_000  # bytes, gzipped, of a quantised site: a visitor loads one at a time
 PACKED = {".html", ".css", ".js", ".json", ".svg", ".webmanifest", ".wasm"}  # a .gz beside each
@@ -45,7 +46,8 @@ def web(folder, names=None, quantize="weights", litert=None):
 
     Args:
         folder: to write; an existing one must be empty or hold a site.
-        names: of entries, or folders that `keras-vae train` wrote; by default the whole zoo.
+        names: of entries, or folders that `keras-vae train` wrote; by default all of the zoo that
+            have a decoder.
         quantize: of the .tflite files: None, "float16", "weights", "dynamic" or "int8".
         litert: node_modules folder that holds LiteRT.js; by default the first of `litert_places`
             that has it.
@@ -62,10 +64,10 @@ def web(folder, names=None, quantize="weights", litert=None):
     """
     if quantize not in QUANTIZE:
         raise unknown("quantize", quantize, QUANTIZE)
-    names = zoo.names() if names is None else list(names)
+    names = zoo.names(decoders=True) if names is None else list(names)
     if not names:
         raise ValueError("names is empty: a site needs at least one model.")
-    entries = {str(name): zoo.info(name) for name in names}
+    entries = {str(name): decodable(name, "the page") for name in names}
     own = [entry["name"] for entry in entries.values()]
     if len(set(own)) < len(own) or len(own) < len(names):
         raise ValueError(f"Each model of a site needs a name of its own; received {own}.")

@@ -8,6 +8,7 @@ from keras_vae import atomic, export
 from keras_vae.choice import unknown
 from keras_vae.export.output_file import writable
 from keras_vae.zoo import certificates, entry
+from keras_vae.zoo.listing import decodable
 
 FORMATS = ("tflite", "saved_model", "c")
 SUFFIXES = {"tflite": ".tflite", "c": ".h"}
@@ -66,6 +67,7 @@ def write(
     """
     if format not in FORMATS:
         raise unknown("format", format, FORMATS)
+    decodable(name, "export")
     if format in SUFFIXES:
         writable(target, SUFFIXES[format])
     else:

@@ -16,10 +16,15 @@ def shelf():
     return package / "shelf" if (package / "shelf").is_dir() else package.parent / "zoo"
 
 
-def names():
-    """Sorted names of the pretrained models."""
+def names(decoders=False):
+    """Sorted names of the pretrained models.
+
+    Args:
+        decoders: only those with a decoder, which are what export, the page and devices are for.
+    """
     entries = (path.parent.name for path in shelf().glob("*/metadata.json"))
-    return sorted(name for name in entries if not name.startswith("."))  # those are being written
+    found = sorted(name for name in entries if not name.startswith("."))  # those are being written
+    return [name for name in found if not decoders or info(name)["decoder_parameters"] is not None]
 
 
 def info(name):
@@ -33,6 +38,26 @@ def info(name):
         FileNotFoundError: the entry lacks a file.
     """
     return metadata(locate(name))
+
+
+def decodable(name, reader):
+    """`info` of an entry that has a code and a decoder, which `reader` needs.
+
+    Args:
+        name: of an entry, or a folder of one.
+        reader: who needs it, for the error.
+
+    Raises:
+        ValueError: it has none; and as `info`.
+        FileNotFoundError: see `info`.
+    """
+    told = info(name)
+    if told["decoder_parameters"] is None:
+        raise ValueError(
+            f"{str(name)!r}, of the kind {told['kind']}, has no code and no decoder, which "
+            f"{reader} needs. Those that have: {', '.join(names(decoders=True))}."
+        )
+    return told
 
 
 def locate(name):
