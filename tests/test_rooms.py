@@ -24,7 +24,7 @@ DISTRIBUTIONS = """
     iaf quantized logit_bernoulli levels location_scale likelihoods posteriors priors
 """.split()
 CAUSAL = "layers networks drawing".split()
-OBJECTIVES = "objective elbo importance_weighted".split()
+OBJECTIVES = "objective latents elbo importance_weighted beta_tc dip mmd geco".split()
 ZOO = "listing example_data card entry publishing certificates exporting runs".split()
 EVALUATE = "codes factors linear reporting".split()
 WEB = "server models site".split()

@@ -52,10 +52,10 @@ class VAE(CodeModel):
         super().__init__(encoder, decoder, likelihood=likelihood, prior=prior, **kwargs)
         self.posterior_family = posteriors.get(posterior)
         self.objective = objectives.get(objective)
+        self.objective_weights = list(self.objective.weights)  # so that Keras saves them
         outputs = self.posterior_family.parameters(self.latent_dim)
         self.finish(outputs, f"the {type(self.posterior_family).__name__} posterior")
         self.objective.check(self)
-        self.objective_weights = list(self.objective.weights)  # so that Keras saves them
         codes = lambda images, key: self.posterior(images).sample(seed=key)
         specs = tf.TensorSpec((None, *self.image_shape)), tf.TensorSpec((2,), tf.int32)
         self._sample_graph = traced_once(codes, *specs)
