@@ -82,6 +82,8 @@ class InverseAutoregressive(Posterior):
         units: width of the hidden layer of each step.
     """
 
+    factorised = False
+
     def __init__(self, steps=2, units=320, **kwargs):
         super().__init__(**kwargs)
         self.steps, self.units = whole("steps", steps), whole("units", units)

@@ -109,6 +109,14 @@ class VampPrior(MixtureOfNormals):
     def __init__(self, components=128, **kwargs):
         super().__init__(components, **kwargs)
 
+    def check_beside(self, posterior):
+        super().check_beside(posterior)
+        if posterior is not None and not posterior.factorised:
+            raise ValueError(
+                f"A VampPrior is a mixture of normals; the {type(posterior).__name__} posterior is "
+                "not made of independent ones. Choose posterior='diagonal_normal' or another prior."
+            )
+
     def build_for(self, latent_dim):
         posterior, image_shape = self.beside()
         if posterior is None:

@@ -7,9 +7,13 @@ class Posterior(keras.layers.Layer):
     """Base of the posterior families.
 
     Attributes:
+        support: where its codes lie, "reals" or "sphere"; a prior beside it has the same.
+        factorised: whether the latents are independent given the image.
         latent_dim: size of the codes; None where any will do, or until there is a model.
     """
 
+    support = "reals"
+    factorised = True
     latent_dim = None
 
     def __init__(self, **kwargs):

@@ -15,11 +15,13 @@ class Prior(keras.layers.Layer):
         latent_dim: size of the codes, or None until there is a model.
         ready: whether it may be drawn from; False where it waits for `fit`.
         beside: function () -> (posterior, image_shape), what `look_at` was told.
+        support: where its codes lie, "reals" or "sphere".
         invertible: whether each code is made of one noise, which `to_noise` finds.
     """
 
     latent_dim = None
     ready = True
+    support = "reals"
     invertible = False
     beside = staticmethod(lambda: (None, None))
 
@@ -30,6 +32,17 @@ class Prior(keras.layers.Layer):
         """Fixes the size of the code; a prior with weights makes them here. Called once."""
         self.latent_dim = int(latent_dim)
         self.built = True
+
+    def check_beside(self, posterior):
+        """Raises ValueError where it makes no sense beside a Posterior, None of an autoencoder."""
+        others = "reals" if posterior is None else posterior.support
+        if others != self.support:
+            kind = "an autoencoder's code" if posterior is None else type(posterior).__name__
+            raise ValueError(
+                f"{type(self).__name__} is a prior on the {self.support}, {kind} lies on the "
+                f"{others}: KL(q || p) is infinite. Of a VAE, posterior='power_spherical' and "
+                "prior='hyperspherical_uniform' go together, and with no other."
+            )
 
     def look_at(self, posterior, image_shape):
         """Tells a prior the encoder that it stands beside, before `build_for`; most do not care.

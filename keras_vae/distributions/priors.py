@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras_vae import choice
 from keras_vae.distributions import tfd
 from keras_vae.distributions.flows import Flow
+from keras_vae.distributions.hyperspherical import HypersphericalUniform
 from keras_vae.distributions.mixtures import Mixture, VampPrior
 from keras_vae.distributions.normals import FullNormal, StandardNormal
 from keras_vae.distributions.prior import LearnedPrior, Prior
@@ -13,6 +14,7 @@ __all__ = [
     "FAMILIES",
     "Flow",
     "FullNormal",
+    "HypersphericalUniform",
     "LearnedPrior",
     "Mixture",
     "Prior",
@@ -29,6 +31,7 @@ FAMILIES = {
     "mixture": Mixture,
     "vamp": VampPrior,
     "flow": Flow,
+    "hyperspherical_uniform": HypersphericalUniform,
 }
 
 
@@ -67,4 +70,15 @@ def rate(posterior, prior, sampled):
     try:
         return tfd.kl_divergence(posterior, prior)
     except NotImplementedError:
-        return tf.reduce_mean(sampled, axis=0)
+        normals = [_normal(each) for each in (posterior, prior)]
+        return tf.reduce_mean(sampled, axis=0) if None in normals else tfd.kl_divergence(*normals)
+
+
+def _normal(distribution):
+    """The distribution as a normal with a covariance, as which tfp compares all, or None."""
+    if isinstance(distribution, tfd.MultivariateNormalLinearOperator):
+        return distribution
+    one = getattr(distribution, "distribution", None)
+    if not isinstance(distribution, tfd.Independent) or not isinstance(one, tfd.Normal):
+        return None
+    return tfd.MultivariateNormalDiag(one.loc, one.scale)

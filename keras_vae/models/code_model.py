@@ -65,6 +65,7 @@ class CodeModel(ImageModel):
                 f"The encoder gives {given} numbers for an image; {reader} over a code of "
                 f"{self.latent_dim} needs {outputs}."
             )
+        self.prior_family.check_beside(self.posterior_family)
         posterior = None
         if self.posterior_family is not None:
             posterior = self.posterior
