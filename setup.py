@@ -19,6 +19,7 @@ TEST = [
     "nbformat>=5",
     "ipykernel>=6",
     "scipy>=1.10",
+    "prdc>=0.2",  # checks precision, recall, density and coverage
     "pyyaml>=6",  # reads the front matter of a card
     "playwright>=1.49",  # for a Chromium that is there already, not one by `playwright install`
     "tensorboard>=2.18",  # the SampleGrid callback writes for it
@@ -52,7 +53,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["keras_vae", "keras_vae.*"]),
-    package_data={"keras_vae.zoo": ["card.md.jinja"]},
+    package_data={"keras_vae.zoo": ["card.md.jinja"], "keras_vae.evaluate": ["features.npz"]},
     python_requires=">=3.10",
     install_requires=[
         "tensorflow>=2.18",

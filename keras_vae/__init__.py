@@ -8,9 +8,9 @@ The modules, in the order in which a model lives:
     distributions  likelihoods, posteriors, priors: raw parameters -> tfp distributions
     objectives     per-image terms in, loss out
     models         Autoencoder, VAE, Autoregressive and their builders; fit
-    plot           grids, reconstructions, latent maps
+    plot           grids, reconstructions, ways through the latent space, maps, curves
     callbacks      beta warm-up, sample grid
-    evaluate       ELBO, importance-sampled nll, active units, mse, psnr
+    evaluate       nats, pixel errors, codes, disentanglement, generated images
     recipe         a training run as a value
     export         SavedModel and quantised TFLite, verified and certified in nats
     training       runs a recipe

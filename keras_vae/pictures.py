@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from keras_vae import atomic, image_folder, plot, zoo
 from keras_vae.zoo.listing import decodable
@@ -72,7 +71,7 @@ def interpolate(name, output, count=10, rows=8, seed=None, scale=None):
     decodable(name, "interpolate")
     model = _load_generative(name)
     ends = model.draw_codes(2 * rows, seed)
-    images = model.decode(codes_between(model, ends[:rows], ends[rows:], count))
+    images = model.decode(plot.codes_between(model, ends[:rows], ends[rows:], count))
     _write(model, images, output, scale, count)
     return {"file": str(output), "count": count, "rows": rows, "seed": seed}
 
@@ -93,7 +92,7 @@ def interpolate_between(name, start, end, output, count=10, invert=False, scale=
     decodable(name, "interpolate")
     model = zoo.load(name)
     codes = model.encode(_read([start, end], model.image_shape, invert))
-    images = model.decode(codes_between(model, codes[:1], codes[1:], count))
+    images = model.decode(plot.codes_between(model, codes[:1], codes[1:], count))
     _write(model, images, output, scale, count)
     return {"file": str(output), "count": count, "from": str(start), "to": str(end)}
 
@@ -123,14 +122,6 @@ def reconstruct(name, files, output, invert=False, columns=10, scale=None):
     plot.save(plot.pairs(images, rebuilt, columns, scale), output)
     mse = float(np.mean(np.square(images - rebuilt)))
     return {"file": str(output), "count": len(images), "mse": mse}
-
-
-def codes_between(model, start, end, count):
-    """(N, D) and (N, D) codes -> (N * count, D), way after way; the prior says where they go."""
-    start, end = (np.repeat(np.asarray(code, "float32"), count, axis=0) for code in (start, end))
-    position = np.tile(np.linspace(0, 1, count, dtype="float32"), len(start) // count)[:, None]
-    tensors = (tf.constant(array) for array in (start, end, position))
-    return np.asarray(model.prior_family.between(*tensors))
 
 
 def _load_generative(name):

@@ -27,7 +27,8 @@ DISTRIBUTIONS = """
 CAUSAL = "layers networks drawing".split()
 OBJECTIVES = "objective latents elbo importance_weighted beta_tc dip mmd geco".split()
 ZOO = "listing example_data card entry publishing certificates exporting runs".split()
-EVALUATE = "codes factors linear reporting".split()
+EVALUATE = "codes factors features generated linear reporting".split()
+PLOT = "grids maps walks curves".split()
 WEB = "server models site".split()
 FOLDERS = {
     "": LIBRARY,
@@ -38,6 +39,7 @@ FOLDERS = {
     "models": MODELS,
     "objectives": OBJECTIVES,
     "zoo": ZOO,
+    "plot": PLOT,
     "web": WEB,
 }
 

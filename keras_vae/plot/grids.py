@@ -1,10 +1,5 @@
-"""Pictures of models: grids, reconstructions under their originals, maps of the latent space.
+"""Grids of images, as uint8 arrays that `PIL.Image.fromarray` and `plt.imshow` take."""
 
-Grids are uint8 arrays as `PIL.Image.fromarray` and `plt.imshow` take them; the latent map is a
-matplotlib figure.
-"""
-
-import colorsys
 import io
 import math
 import textwrap
@@ -17,7 +12,6 @@ PAD = 2  # pixels between two images
 BACKGROUND = 255
 LEGIBLE = 64  # pixels: an image of this height and width can be looked at
 FONT_SIZE = 15  # pixels, of captions
-HUES = (355, 28, 48, 95, 150, 178, 205, 228, 265, 310)  # of the labels 0 to 9
 
 
 def grid(images, columns=None, scale=1):
@@ -137,68 +131,3 @@ def save(image, path):
     packed = io.BytesIO()
     Image.fromarray(image).save(packed, format="PNG", optimize=True)
     atomic.write(path, packed.getvalue())
-
-
-def latent_map(model, images, labels=None, title=None):
-    """Where the images lie in the latent space, along the two widest axes of their codes.
-
-    Args:
-        model: Autoencoder or VAE.
-        images: (N, H, W, C) or (N, H, W) in [0, 1].
-        labels: (N,) integers, or None. Each point is its label, and each label has a colour.
-        title: of the figure.
-
-    Returns:
-        matplotlib Figure. For codes of more than two dimensions the axes are the first two
-        principal components, and the labels say how much of the variance they hold.
-    """
-    from matplotlib.figure import Figure
-    from sklearn.decomposition import PCA
-
-    codes = model.encode(images)
-    names = ["z[0]", "z[1]"]
-    if codes.shape[1] == 1:
-        codes = np.concatenate([codes, np.zeros_like(codes)], axis=1)
-    elif codes.shape[1] > 2:
-        pca = PCA(2, random_state=0)
-        codes = pca.fit_transform(codes)
-        share = pca.explained_variance_ratio_
-        names = [f"component {i + 1} of the codes ({share[i]:.0%} of variance)" for i in range(2)]
-    figure = Figure(figsize=(7.5, 7), dpi=120, layout="constrained")
-    axes = figure.add_subplot()
-    axes.axhline(0, color="0.88", linewidth=1, zorder=0)
-    axes.axvline(0, color="0.88", linewidth=1, zorder=0)
-    if labels is None:
-        axes.scatter(*codes.T, color=_colour(7), s=9, alpha=0.7, linewidths=0)
-    else:
-        _numerals(axes, codes, np.asarray(labels))
-    axes.set_aspect("equal", adjustable="datalim")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set(xlabel=names[0], ylabel=names[1], title=title)
-    return figure
-
-
-def _numerals(axes, codes, labels):
-    """Each point as its label, and each label large in the middle of its points."""
-    from matplotlib.patheffects import withStroke
-
-    size = np.clip(40_000 / len(codes), 18, 64)  # square points
-    for label in np.unique(labels):
-        own, colour = codes[labels == label], _colour(int(label))
-        numeral = rf"$\mathbf{{{label}}}$"
-        axes.scatter(*own.T, marker=numeral, color=colour, s=size, alpha=0.8, linewidths=0)
-        axes.annotate(
-            str(label),
-            np.median(own, axis=0),
-            color=colour,
-            fontsize=20,
-            fontweight="bold",
-            ha="center",
-            va="center",
-            path_effects=[withStroke(linewidth=4, foreground="white")],
-        )
-
-
-def _colour(label):
-    """The colour of a label: dark enough on white for a thin numeral."""
-    return colorsys.hls_to_rgb(HUES[label % len(HUES)] / 360, 0.38, 0.7)
