@@ -7,6 +7,7 @@ The modules, in the order in which a model lives:
     causal         networks of PixelCNN and PixelRNN, and drawing from them pixel by pixel
     distributions  likelihoods, posteriors, priors: raw parameters -> tfp distributions
     objectives     per-image terms in, loss out
+    penalties      what an autoencoder's code costs
     models         Autoencoder, VAE, Autoregressive and their builders; fit
     plot           grids, reconstructions, ways through the latent space, maps, curves
     callbacks      beta warm-up, sample grid
@@ -41,6 +42,7 @@ __all__ = [
     "models",
     "networks",
     "objectives",
+    "penalties",
     "plot",
     "recipe",
     "training",

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from keras_vae import pipeline, private_api, progress, shapes
 from keras_vae.choice import image_shape as checked_shape
-from keras_vae.choice import whole
+from keras_vae.choice import real, whole
 
 NAMES = ("digits", "shapes", "mnist", "fashion_mnist", "binarized_mnist", "omniglot", "cifar10")
 LICENCES = {
@@ -32,6 +32,7 @@ LICENCES = {
     "cifar10": "none stated",
 }
 BINARIZATIONS = (None, "dynamic")
+CORRUPTIONS = ("noise", "masking")
 VALIDATION_IMAGES = 5000
 RETRIES = 4  # of a download, within about 3 s
 
@@ -118,7 +119,17 @@ def pixels(split, binarize=None, seed=0):
     return (uniform * 255.0 < split.images).astype("float32")
 
 
-def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None, labels=False, epoch=None):
+def batches(
+    split,
+    batch_size,
+    *,
+    shuffle=False,
+    seed=0,
+    binarize=None,
+    labels=False,
+    corruption=None,
+    epoch=None,
+):
     """A tf.data pipeline over a split, see `pipeline.batches`.
 
     Args:
@@ -129,10 +140,15 @@ def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None, labels=F
         binarize: None, or "dynamic": a fresh Bernoulli draw of each training pixel each epoch
             (Burda et al., arXiv 1509.00519); validation and test are drawn once, from the seed.
         labels: with their labels, for a model with `takes_labels`.
+        corruption: None, or a dict of "noise", the scale of normal noise on each pixel, and
+            "masking", the part of the pixels that are black: a model then sees the corrupted images
+            and explains the clean ones (denoising autoencoder, Vincent et al., ICML 2008). Fresh
+            in each epoch.
         epoch: see `pipeline.batches`; it shuffles.
 
     Returns:
-        tf.data.Dataset of (B, H, W, C) float32 in [0, 1], or of pairs of them and (B,) int32.
+        tf.data.Dataset of (B, H, W, C) float32 in [0, 1]; of pairs of them and (B,) int32, or with
+        `corruption` of pairs (corrupted, clean).
 
     Raises:
         TypeError: no Split; a dataset or an array goes into `fit` as it is.
@@ -146,6 +162,9 @@ def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None, labels=F
             'data.Split("train", images).'
         )
     _check_binarize(binarize)
+    check_corruption(corruption)
+    if labels and corruption:
+        raise ValueError("labels and corruption both want the second place in a pair: choose one.")
     batch_size = whole("batch_size", batch_size)
     if labels and split.labels is None:
         raise ValueError(f"The {split.name} images have no labels; a model of labels needs them.")
@@ -159,11 +178,43 @@ def batches(split, batch_size, *, shuffle=False, seed=0, binarize=None, labels=F
         batch = tf.cast(batch, tf.float32) / 255.0
         if fresh:
             batch = tf.cast(tf.random.stateless_uniform(tf.shape(batch), key) < batch, tf.float32)
+        if corruption:
+            return _corrupted(batch, key, **corruption), batch
         return (batch, *rest) if labels else batch
 
     arrays = (images, np.asarray(split.labels, "int32")) if labels else (images,)
     order = {"shuffle": shuffle, "seed": seed, "epoch": epoch}
     return pipeline.batches(arrays, batch_size, finish=finish, **order)
+
+
+def check_corruption(corruption):
+    """Raises ValueError where `corruption` of `batches` is neither None nor one that it knows."""
+    if corruption is None:
+        return
+    if not isinstance(corruption, dict) or not corruption or set(corruption) - set(CORRUPTIONS):
+        raise ValueError(
+            f"corruption must be None or a dict of some of {CORRUPTIONS}, such as "
+            f"{{'noise': 0.3}}; received {corruption!r}."
+        )
+    for name, value in corruption.items():
+        real(f"the {name} of corruption", value, least=0)
+    if corruption.get("masking", 0) >= 1:
+        raise ValueError(
+            f"The masking of corruption is a part of the pixels, in [0, 1); received "
+            f"{corruption['masking']!r}."
+        )
+
+
+def _corrupted(batch, key, noise=0.0, masking=0.0):
+    """(B, H, W, C) in [0, 1] with noise, then black pixels, all channels of a pixel at once."""
+    of_noise, of_mask = (tf.random.experimental.stateless_fold_in(key, i) for i in (1, 2))
+    if noise:
+        drawn = tf.random.stateless_normal(tf.shape(batch), of_noise)
+        batch = tf.clip_by_value(batch + noise * drawn, 0.0, 1.0)
+    if masking:
+        kept = tf.random.stateless_uniform(tf.shape(batch[..., :1]), of_mask) >= masking
+        batch *= tf.cast(kept, tf.float32)
+    return batch
 
 
 def _check_binarize(binarize):

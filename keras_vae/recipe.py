@@ -5,7 +5,7 @@ import math
 import runpy
 from pathlib import Path
 
-from keras_vae import models
+from keras_vae import data, models
 from keras_vae.choice import LARGEST_SEED, plain, real, whole
 
 
@@ -30,6 +30,8 @@ class Recipe:
             and scaled to a short training, see `averaging.AveragedAdam`; or None.
         warmup_epochs: epochs in which beta rises linearly from 0 (VAE).
         binarize: None or "dynamic", see `data.batches`.
+        corruption: None or e.g. {"noise": 0.3}: the training images that the encoder sees, and not
+            those that it explains, are corrupted, see `data.batches`.
         dtype_policy: of training, "float32" or "mixed_bfloat16"; weights are float32.
         jit_compile: train through XLA; dense networks gain, convolutions lose on processors.
         quantization_aware_epochs: passes over the training images in which the decoder, alone and
@@ -53,6 +55,7 @@ class Recipe:
     ema_momentum: float | None = 0.999
     warmup_epochs: float = 0
     binarize: str | None = None
+    corruption: dict | None = None
     dtype_policy: str = "float32"
     jit_compile: bool = False
     quantization_aware_epochs: int = 0
@@ -73,6 +76,7 @@ class Recipe:
         real("learning_rate", self.learning_rate, above=0)
         if self.clip_norm is not None:
             real("clip_norm", self.clip_norm, above=0)
+        data.check_corruption(self.corruption)
         if set(self.expected) != set(self.tolerance):
             raise ValueError(
                 f"expected {sorted(self.expected)} and tolerance {sorted(self.tolerance)} must "

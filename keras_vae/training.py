@@ -32,6 +32,7 @@ _AFTER_TRAINING = (  # fields of a recipe that do not change its checkpoints
     "expected",
     "tolerance",
 )
+_LATER = ("corruption",)  # left out at None: older checkpoints do not know them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +94,8 @@ def run(recipe, checkpoints=None, verbose="auto", start=None, strategy=None):
     told = f"This worker finds {done} epochs in {str(checkpoints)!r}, another one does not: name a "
     distribution.check_same(strategy, done, told + "folder that all workers see.")
     prepared = {"seed": recipe.seed, "binarize": recipe.binarize, "labels": model.takes_labels}
-    train, counter = _counted(images.train, recipe.batch_size, **prepared)
+    corrupted = {"corruption": recipe.corruption, **prepared}
+    train, counter = _counted(images.train, recipe.batch_size, **corrupted)
     verbose = verbose if chief else 0
     watched = progress.training(verbose), distribution.lost_workers_are_told(strategy)
     with watched[0] as (keras_verbose, shown), watched[1]:
@@ -265,6 +267,7 @@ def _claim(checkpoints, recipe, write=True):
     """
     path = Path(checkpoints) / "recipe.json"
     fields = {key: value for key, value in vars(recipe).items() if key not in _AFTER_TRAINING}
+    fields = {k: v for k, v in fields.items() if v is not None or k not in _LATER}
     described = json.loads(json.dumps(fields, default=keras.saving.serialize_keras_object))
     before = None
     if path.exists():
@@ -278,11 +281,12 @@ def _claim(checkpoints, recipe, write=True):
         atomic.write(path, json.dumps(described, indent=2))
     if before is None:
         return described
-    changed = [key for key in described if described[key] != before.get(key)]
+    changed = [k for k in (*described, *_LATER) if described.get(k) != before.get(k)]
     if changed:
+        here, there = described.get(changed[0]), before.get(changed[0])
         raise ValueError(
             f"{str(checkpoints)!r} holds the checkpoints of another recipe: {changed[0]} is "
-            f"{described[changed[0]]!r} here and {before.get(changed[0])!r} there. Choose another "
-            "folder, or remove this one to start anew."
+            f"{here!r} here and {there!r} there. Choose another folder, or remove this one to "
+            "start anew."
         )
     return described

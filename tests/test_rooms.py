@@ -10,8 +10,8 @@ PACKAGE = Path(__file__).parents[1] / "keras_vae"
 LIBRARY = """
     private_api choice collapse atomic lock quiet progress averaging fused_adam tables terminal
     transposed pipeline distribution networks causal verb shapes data image_folder
-    distributions objectives checkpoints plot models callbacks evaluate recipe export training zoo
-    pictures web demo picture_verbs cli
+    distributions objectives penalties checkpoints plot models callbacks evaluate recipe export
+    training zoo pictures web demo picture_verbs cli
 """.split()
 EXPORT = """
     artefact output_file flatbuffer graph runtime int8 proof saved_model tflite best c_array

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from keras_vae import penalties
 from keras_vae.models.code_model import CodeModel
 
 
@@ -11,8 +12,9 @@ class Autoencoder(CodeModel):
     """Autoencoder whose distortion is -log p(x | z) at the code.
 
     With the default likelihood, a normal of scale 1, that is half the squared error plus a
-    constant, so least squares is what is minimised. Trackers: `loss` and its twin `distortion`
-    in nats per image, `mse` of the reconstruction per pixel and channel.
+    constant, so least squares is what is minimised. Trackers: `distortion` in nats per image,
+    `loss`, the same with the penalty of the code, `mse` of the reconstruction per pixel and
+    channel.
 
     The prior takes no part in the training. `fit_prior(images)` fits it to the codes of a trained
     model, and `sample` draws from it then.
@@ -22,6 +24,7 @@ class Autoencoder(CodeModel):
         decoder: functional keras.Model, (B, latent_dim) -> (B, H, W, R) raw parameters.
         likelihood: name in `likelihoods.FAMILIES`, or a Likelihood.
         prior: name in `priors.FAMILIES`, or a Prior.
+        penalty: name in `penalties.FAMILIES`, or a Penalty: what the code costs; or None.
     """
 
     tracked = ("loss", "distortion", "mse")
@@ -32,19 +35,39 @@ class Autoencoder(CodeModel):
     )
     samples_are = "decoded draws of a prior fitted to the codes"
 
-    def __init__(self, encoder, decoder, *, likelihood="normal", prior="full_normal", **kwargs):
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        *,
+        likelihood="normal",
+        prior="full_normal",
+        penalty=None,
+        **kwargs,
+    ):
         super().__init__(encoder, decoder, likelihood=likelihood, prior=prior, **kwargs)
         self.finish(self.latent_dim, "an autoencoder")
         self.prior_family.trainable = False
+        self.penalty = penalties.get(penalty)
+        if self.penalty is not None:
+            self.purpose += f" In training its code had a price: {self.penalty}."
+
+    def choices(self):
+        return {**super().choices(), **({"penalty": self.penalty} if self.penalty else {})}
 
     def code(self, parameters):
         return tf.cast(parameters, tf.float32)
 
     def terms(self, x, y, training):
-        raw = self.decoder(self.code(self.encoder(x, training=training)), training=training)
+        code = self.code(self.encoder(x, training=training))
+        raw = self.decoder(code, training=training)
         distortion = -self.likelihood_family.log_prob(raw, y, training)
         mse = tf.reduce_mean(tf.square(y - self.likelihood_family.mean(raw)), axis=[1, 2, 3])
-        return {"loss": distortion, "distortion": distortion, "mse": mse}
+        loss = distortion
+        if self.penalty is not None:
+            key = self.noise_key() if training else None
+            loss += self.penalty.of(self, x, code, tf.constant([0, 0]) if key is None else key)
+        return {"loss": loss, "distortion": distortion, "mse": mse}
 
     @property
     def can_sample(self):

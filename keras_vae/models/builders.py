@@ -23,6 +23,7 @@ def dense_ae(
     activation="relu",
     likelihood="normal",
     prior="full_normal",
+    penalty=None,
 ):
     """Fully connected autoencoder.
 
@@ -31,13 +32,13 @@ def dense_ae(
         latent_dim: size of the code.
         hidden_units: width of each hidden layer, from the image to the code.
         activation: of the hidden layers, a name of Keras or "gated".
-        likelihood, prior: see `Autoencoder`.
+        likelihood, prior, penalty: see `Autoencoder`.
 
     Returns:
         Autoencoder, not compiled.
     """
     layers = {"hidden_units": hidden_units, "activation": activation}
-    return _autoencoder("dense", image_shape, latent_dim, layers, {}, likelihood, prior)
+    return _autoencoder("dense", image_shape, latent_dim, layers, {}, likelihood, prior, penalty)
 
 
 def conv_ae(
@@ -53,6 +54,7 @@ def conv_ae(
     head_blocks=0,
     likelihood="normal",
     prior="full_normal",
+    penalty=None,
 ):
     """Convolutional autoencoder.
 
@@ -61,7 +63,7 @@ def conv_ae(
         latent_dim: size of the code.
         filters, kernel_size, residual_blocks, hidden_units, activation, head_filters, head_blocks:
             see `networks.conv_encoder` and `networks.conv_decoder`.
-        likelihood, prior: see `Autoencoder`.
+        likelihood, prior, penalty: see `Autoencoder`.
 
     Returns:
         Autoencoder, not compiled.
@@ -74,7 +76,7 @@ def conv_ae(
         "activation": activation,
     }
     head = {"head_filters": head_filters, "head_blocks": head_blocks}
-    return _autoencoder("conv", image_shape, latent_dim, layers, head, likelihood, prior)
+    return _autoencoder("conv", image_shape, latent_dim, layers, head, likelihood, prior, penalty)
 
 
 def dense_vae(
@@ -233,10 +235,10 @@ def bind(builder, arguments):
     return {name: arguments.get(name, parameter.default) for name, parameter in parameters.items()}
 
 
-def _autoencoder(kind, image_shape, latent_dim, layers, head, likelihood, prior):
+def _autoencoder(kind, image_shape, latent_dim, layers, head, likelihood, prior, penalty):
     likelihood = likelihoods.get(likelihood)
     pair = _networks(kind, image_shape, latent_dim, None, likelihood, layers, head)
-    return Autoencoder(*pair, likelihood=likelihood, prior=prior)
+    return Autoencoder(*pair, likelihood=likelihood, prior=prior, penalty=penalty)
 
 
 def _vae(kind, image_shape, latent_dim, layers, head, likelihood, families):

@@ -230,6 +230,7 @@ def _describe(run, folder):
             "seconds": round(run.seconds, 1),
             "seed": done.seed,
             **({} if done.start is None else {"start": done.start}),
+            **({} if done.corruption is None else {"corruption": done.corruption}),
             "cpus": os.cpu_count(),
         },
         "versions": {
