@@ -8,6 +8,7 @@ The modules, in the order in which a model lives:
     distributions  likelihoods, posteriors, priors: raw parameters -> tfp distributions
     objectives     per-image terms in, loss out
     penalties      what an autoencoder's code costs
+    adversaries    the discriminator of codes
     models         Autoencoder, VAE, Autoregressive and their builders; fit
     plot           grids, reconstructions, ways through the latent space, maps, curves
     callbacks      beta warm-up, sample grid
@@ -32,6 +33,7 @@ from pathlib import Path
 __version__ = "0.1.0"
 
 __all__ = [
+    "adversaries",
     "callbacks",
     "causal",
     "data",

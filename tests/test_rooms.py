@@ -10,14 +10,15 @@ PACKAGE = Path(__file__).parents[1] / "keras_vae"
 LIBRARY = """
     private_api choice collapse atomic lock quiet progress averaging fused_adam tables terminal
     transposed pipeline distribution networks causal verb shapes data image_folder
-    distributions objectives penalties checkpoints plot models callbacks evaluate recipe export
-    training zoo pictures web demo picture_verbs cli
+    distributions objectives penalties adversaries checkpoints plot models callbacks evaluate
+    recipe export training zoo pictures web demo picture_verbs cli
 """.split()
 EXPORT = """
     artefact output_file flatbuffer graph runtime int8 proof saved_model tflite best c_array
 """.split()
 MODELS = """
-    checks watch image_model code_model importance aggregate autoencoder vae autoregressive builders
+    checks watch image_model code_model importance aggregate autoencoder vae adversarial
+    autoregressive builders
 """.split()
 DISTRIBUTIONS = """
     tfd stable prior posterior likelihood normals transformed_normal flows mixtures flowed_normal

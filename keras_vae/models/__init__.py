@@ -1,5 +1,6 @@
 """Autoencoders and variational autoencoders, and the builders that choose their networks."""
 
+from keras_vae.models.adversarial import AdversarialAutoencoder, FactorVAE
 from keras_vae.models.autoencoder import Autoencoder
 from keras_vae.models.autoregressive import Autoregressive
 from keras_vae.models.builders import (
@@ -20,9 +21,11 @@ from keras_vae.models.vae import VAE
 __all__ = [
     "BUILDERS",
     "VAE",
+    "AdversarialAutoencoder",
     "Autoencoder",
     "Autoregressive",
     "CodeModel",
+    "FactorVAE",
     "ImageModel",
     "bind",
     "build",

@@ -59,15 +59,18 @@ class Autoencoder(CodeModel):
         return tf.cast(parameters, tf.float32)
 
     def terms(self, x, y, training):
+        return self.told(x, y, training)[0]
+
+    def told(self, x, y, training):
+        """The terms, and the codes that they are of, (B, D)."""
         code = self.code(self.encoder(x, training=training))
         raw = self.decoder(code, training=training)
         distortion = -self.likelihood_family.log_prob(raw, y, training)
         mse = tf.reduce_mean(tf.square(y - self.likelihood_family.mean(raw)), axis=[1, 2, 3])
         loss = distortion
         if self.penalty is not None:
-            key = self.noise_key() if training else None
-            loss += self.penalty.of(self, x, code, tf.constant([0, 0]) if key is None else key)
-        return {"loss": loss, "distortion": distortion, "mse": mse}
+            loss += self.penalty.of(self, x, code, self.draw_key(training))
+        return {"loss": loss, "distortion": distortion, "mse": mse}, code
 
     @property
     def can_sample(self):

@@ -10,6 +10,7 @@ from keras_vae import causal, networks
 from keras_vae.choice import image_shape as checked_shape
 from keras_vae.choice import unknown, whole, widths
 from keras_vae.distributions import likelihoods, posteriors
+from keras_vae.models.adversarial import AdversarialAutoencoder, FactorVAE
 from keras_vae.models.autoencoder import Autoencoder
 from keras_vae.models.autoregressive import Autoregressive
 from keras_vae.models.vae import VAE
@@ -24,6 +25,7 @@ def dense_ae(
     likelihood="normal",
     prior="full_normal",
     penalty=None,
+    adversary=None,
 ):
     """Fully connected autoencoder.
 
@@ -33,12 +35,15 @@ def dense_ae(
         hidden_units: width of each hidden layer, from the image to the code.
         activation: of the hidden layers, a name of Keras or "gated".
         likelihood, prior, penalty: see `Autoencoder`.
+        adversary: "discriminator", or an `adversaries.Discriminator`: draws the codes to the prior,
+            see `AdversarialAutoencoder`; or None.
 
     Returns:
-        Autoencoder, not compiled.
+        Autoencoder or AdversarialAutoencoder, not compiled.
     """
     layers = {"hidden_units": hidden_units, "activation": activation}
-    return _autoencoder("dense", image_shape, latent_dim, layers, {}, likelihood, prior, penalty)
+    families = {"prior": prior, "penalty": penalty, "adversary": adversary}
+    return _autoencoder("dense", image_shape, latent_dim, layers, {}, likelihood, families)
 
 
 def conv_ae(
@@ -55,6 +60,7 @@ def conv_ae(
     likelihood="normal",
     prior="full_normal",
     penalty=None,
+    adversary=None,
 ):
     """Convolutional autoencoder.
 
@@ -64,9 +70,11 @@ def conv_ae(
         filters, kernel_size, residual_blocks, hidden_units, activation, head_filters, head_blocks:
             see `networks.conv_encoder` and `networks.conv_decoder`.
         likelihood, prior, penalty: see `Autoencoder`.
+        adversary: "discriminator", or an `adversaries.Discriminator`: draws the codes to the prior,
+            see `AdversarialAutoencoder`; or None.
 
     Returns:
-        Autoencoder, not compiled.
+        Autoencoder or AdversarialAutoencoder, not compiled.
     """
     layers = {
         "filters": filters,
@@ -76,7 +84,8 @@ def conv_ae(
         "activation": activation,
     }
     head = {"head_filters": head_filters, "head_blocks": head_blocks}
-    return _autoencoder("conv", image_shape, latent_dim, layers, head, likelihood, prior, penalty)
+    families = {"prior": prior, "penalty": penalty, "adversary": adversary}
+    return _autoencoder("conv", image_shape, latent_dim, layers, head, likelihood, families)
 
 
 def dense_vae(
@@ -89,6 +98,7 @@ def dense_vae(
     posterior="diagonal_normal",
     prior="standard_normal",
     objective="elbo",
+    adversary=None,
 ):
     """Fully connected VAE.
 
@@ -98,12 +108,15 @@ def dense_vae(
         hidden_units: width of each hidden layer, from the image to the code.
         activation: of the hidden layers, a name of Keras or "gated".
         likelihood, posterior, prior, objective: see `VAE`.
+        adversary: "discriminator", or an `adversaries.Discriminator`: estimates the total
+            correlation, see `FactorVAE`; or None.
 
     Returns:
-        VAE, not compiled.
+        VAE or FactorVAE, not compiled.
     """
     layers = {"hidden_units": hidden_units, "activation": activation}
     families = {"posterior": posterior, "prior": prior, "objective": objective}
+    families["adversary"] = adversary
     return _vae("dense", image_shape, latent_dim, layers, {}, likelihood, families)
 
 
@@ -122,6 +135,7 @@ def conv_vae(
     posterior="diagonal_normal",
     prior="standard_normal",
     objective="elbo",
+    adversary=None,
 ):
     """Convolutional VAE.
 
@@ -131,9 +145,11 @@ def conv_vae(
         filters, kernel_size, residual_blocks, hidden_units, activation, head_filters, head_blocks:
             see `networks.conv_encoder` and `networks.conv_decoder`.
         likelihood, posterior, prior, objective: see `VAE`.
+        adversary: "discriminator", or an `adversaries.Discriminator`: estimates the total
+            correlation, see `FactorVAE`; or None.
 
     Returns:
-        VAE, not compiled.
+        VAE or FactorVAE, not compiled.
     """
     layers = {
         "filters": filters,
@@ -144,6 +160,7 @@ def conv_vae(
     }
     head = {"head_filters": head_filters, "head_blocks": head_blocks}
     families = {"posterior": posterior, "prior": prior, "objective": objective}
+    families["adversary"] = adversary
     return _vae("conv", image_shape, latent_dim, layers, head, likelihood, families)
 
 
@@ -235,17 +252,24 @@ def bind(builder, arguments):
     return {name: arguments.get(name, parameter.default) for name, parameter in parameters.items()}
 
 
-def _autoencoder(kind, image_shape, latent_dim, layers, head, likelihood, prior, penalty):
+def _autoencoder(kind, image_shape, latent_dim, layers, head, likelihood, families):
     likelihood = likelihoods.get(likelihood)
     pair = _networks(kind, image_shape, latent_dim, None, likelihood, layers, head)
-    return Autoencoder(*pair, likelihood=likelihood, prior=prior, penalty=penalty)
+    if families["adversary"] is None:
+        del families["adversary"]
+        return Autoencoder(*pair, likelihood=likelihood, **families)
+    return AdversarialAutoencoder(*pair, likelihood=likelihood, **families)
 
 
 def _vae(kind, image_shape, latent_dim, layers, head, likelihood, families):
     likelihood = likelihoods.get(likelihood)
     posterior = posteriors.get(families["posterior"])
     pair = _networks(kind, image_shape, latent_dim, posterior, likelihood, layers, head)
-    return VAE(*pair, likelihood=likelihood, **{**families, "posterior": posterior})
+    families = {**families, "posterior": posterior}
+    if families["adversary"] is None:
+        del families["adversary"]
+        return VAE(*pair, likelihood=likelihood, **families)
+    return FactorVAE(*pair, likelihood=likelihood, **families)
 
 
 def _autoregressive(network, image_shape, layers, likelihood):

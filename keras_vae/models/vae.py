@@ -198,6 +198,10 @@ class VAE(CodeModel):
         return objectives.Terms(distortion, rate, sampled_rate, slopes=slopes, **drawn)
 
     def terms(self, x, y, training):
+        return self.told(x, y, training)[0]
+
+    def told(self, x, y, training):
+        """The terms that are tracked, and the objectives.Terms that they come from."""
         key = self.noise_key() if training else None
         drawn = self.sample_terms(x, y, self.objective.samples, training, key)
         distortion = tf.reduce_mean(drawn.distortion, axis=0)
@@ -210,4 +214,4 @@ class VAE(CodeModel):
             "distortion": distortion,
             "rate": drawn.rate,
             "elbo": -(distortion + drawn.rate),
-        }
+        }, drawn
