@@ -22,7 +22,8 @@ def main(arguments=None):
         images, microseconds = decode(options.decoder, options.count, options.seed)
         save_grid(images, options.output)
     except (OSError, RuntimeError, ValueError) as error:
-        print(f"run_tflite.py: error: {error}", file=sys.stderr)
+        named = str(error) if options.decoder in str(error) else f"{options.decoder}: {error}"
+        print(f"run_tflite.py: error: {named}", file=sys.stderr)
         return 1
     print(f"{microseconds:.0f} microseconds per image (median of {len(images)} images, one thread)")
     print(f"{options.output}: {len(images)} images of {images.shape[1:]}")

@@ -121,7 +121,7 @@ def test_help_and_wrong_arguments(program, capsys):
     [
         ("run_tflite.py", ["missing.tflite"], "No such file"),
         ("run_tflite.py", ["garbage.tflite"], "is not a .tflite file"),
-        ("run_tflite.py", ["cut.tflite"], "Flatbuffer"),
+        ("run_tflite.py", ["cut.tflite"], "cut.tflite"),
         ("run_tflite.py", ["d.tflite", "--output", "missing/grid.png"], "No such file"),
         ("run_saved_model.py", ["."], "no saved_model.pb"),
     ],
