@@ -164,16 +164,27 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder to keep what is measured in, so that the same command goes on."),
     ] = None,
+    generation: Annotated[
+        bool,
+        typer.Option("--generation", help="Also compare samples with test images, by features."),
+    ] = False,
+    manifold: Annotated[
+        bool,
+        typer.Option("--manifold", help="Also ask simple readers of the codes for labels."),
+    ] = False,
     as_json: Json = False,
 ):
     """Measures a model on the test images of its data set, as its card was measured.
 
-    Example: `keras-vae evaluate dense_vae_digits --importance-samples 1000`
+    Examples: `keras-vae evaluate dense_vae_digits --importance-samples 1000`;
+    `keras-vae evaluate conv_vae_digits --generation --manifold --json`
     """
     from keras_vae.zoo import runs
 
     with terminal.progress(as_json):
-        numbers = runs.evaluate(name, importance_samples, count, kept=keep)
+        numbers = runs.evaluate(
+            name, importance_samples, count, kept=keep, generation=generation, manifold=manifold
+        )
     if as_json:
         return terminal.as_json(numbers)
     terminal.numbers(numbers)

@@ -41,7 +41,11 @@ def as_json(value):
 
 def numbers(measured):
     """Prints the numbers of `evaluate.report`, a line each."""
-    table(["number", "value"], [[key, _format(value)] for key, value in measured.items()])
+    rows = []
+    for key, value in measured.items():
+        inside = value if isinstance(value, dict) else {"": value}  # of --generation, --manifold
+        rows += [[f"{key} {name}".strip(), _format(item)] for name, item in inside.items()]
+    table(["number", "value"], rows)
 
 
 def artefacts(rows):

@@ -17,7 +17,7 @@ from PIL import Image
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from keras_vae import cli, models, recipe, terminal, training, zoo
+from keras_vae import cli, data, evaluate, models, recipe, terminal, training, zoo
 from keras_vae import export as exporter
 from keras_vae.export.runtime.interpreter import Decoder
 from keras_vae.zoo import runs
@@ -267,6 +267,26 @@ def test_train_rebuilds_an_entry_that_every_verb_takes(tiny_entry, tmp_path):
     measured = run("evaluate", folder, "--importance-samples", 3, "--count", 20, "--json")
     assert json.loads(measured.stdout)["images"] == 20
     assert run("info", folder).exit_code == 0
+
+
+def test_evaluate_compares_samples_and_reads_codes(tiny_entry, digits):
+    command = ("evaluate", tiny_entry, "--importance-samples", 2, "--count", 150)
+    told = run(*command, "--generation", "--manifold", "--json")
+    assert told.exit_code == 0, told.output
+    numbers = json.loads(told.stdout)
+    assert numbers["images"] == numbers["generation"]["images"] == numbers["manifold"]["images"]
+    grey, labels = data.pixels(digits.test)[:150], digits.test.labels[:150]
+    model = zoo.load(tiny_entry)
+    compared, told = evaluate.generation(model, grey), numbers["generation"]
+    for key in ("resized_from", "features"):
+        assert told.pop(key) == compared.pop(key)
+    assert told == pytest.approx(compared, rel=1e-4)
+    seen = data.pixels(digits.test, "dynamic")[:150]
+    read = evaluate.manifold(model.encode(seen), labels, images=seen)
+    assert numbers["manifold"] == pytest.approx(read, abs=0.02)
+    table = run(*command, "--manifold")
+    assert "manifold probe_accuracy" in table.stdout
+    assert "generation" not in table.stdout
 
 
 @pytest.mark.shelf

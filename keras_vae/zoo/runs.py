@@ -15,10 +15,11 @@ from keras_vae import (
     recipe,
     training,
 )
+from keras_vae import evaluate as evaluation
 from keras_vae.checkpoints import Checkpoints
 from keras_vae.choice import unknown
 from keras_vae.zoo import entry, publishing
-from keras_vae.zoo.listing import info, locate, shelf
+from keras_vae.zoo.listing import decodable, info, locate, shelf
 
 PICTURE_EPOCHS = 100  # or as many as give PICTURE_STEPS
 PICTURE_STEPS = 2000  # fewer leave the code without use, however few the pictures are
@@ -208,7 +209,16 @@ def _train(chosen, folder, checkpoints, recipe_file, verbose, strategy):
     return info(folder)
 
 
-def evaluate(name, importance_samples=100, count=None, progress=True, kept=None):
+def evaluate(
+    name,
+    importance_samples=100,
+    count=None,
+    progress=True,
+    kept=None,
+    *,
+    generation=False,
+    manifold=False,
+):
     """Measures an entry again on the test images of its recipe.
 
     Args:
@@ -217,13 +227,33 @@ def evaluate(name, importance_samples=100, count=None, progress=True, kept=None)
         count: only the first test images, or None for all.
         progress: show a progress bar.
         kept: see `evaluate.report`.
+        generation: also compare as many samples with the grey test images.
+        manifold: also read the codes of the test images, beside PCA.
 
     Returns:
-        dict of `evaluate.report`.
+        dict of `evaluate.report`; with "generation", a dict of `evaluate.generation`, and
+        "manifold", one of `evaluate.manifold`, where they are asked for.
+
+    Raises:
+        ValueError: a manifold of images without labels, or of a model without codes.
     """
+    if manifold:
+        decodable(name, "--manifold")
     model, chosen = entry.load(name), entry.told_recipe(locate(name))
     images = training.load_data(chosen)
+    test = images.test
+    if manifold and test.labels is None:
+        raise ValueError(f"The test images of {images.name!r} have no labels for --manifold.")
     if count is not None:
-        images = dataclasses.replace(images, test=data.Split("test", images.test.images[:count]))
+        labels = None if test.labels is None else test.labels[:count]
+        test = data.Split("test", test.images[:count], labels)
+        images = dataclasses.replace(images, test=test)
+    more = {}
+    if generation:
+        more["generation"] = evaluation.generation(model, data.pixels(test), seed=chosen.seed)
+    if manifold:
+        seen = data.pixels(test, chosen.binarize, chosen.seed)
+        codes = model.encode(seen)
+        more["manifold"] = evaluation.manifold(codes, test.labels, seen, chosen.seed)
     chosen = dataclasses.replace(chosen, importance_samples=importance_samples)
-    return training.measure(model, images, chosen, progress, kept)
+    return {**training.measure(model, images, chosen, progress, kept), **more}
