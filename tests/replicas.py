@@ -65,6 +65,22 @@ def check_convolutional_vae(strategy, images):
     assert abs(gap) < 1e-3
 
 
+def check_measured_scale(strategy, images):
+    """The best scale of a batch is that of all its images, of either replica."""
+
+    def scale():
+        keras.utils.set_random_seed(3)
+        likelihood = likelihoods.Normal(scale="optimal")
+        model = models.dense_ae((8, 8, 1), 3, hidden_units=(16,), likelihood=likelihood)
+        model.compile(keras.optimizers.SGD(1e-3))
+        losses = model.fit(images, batch_size=12, shuffle=False, epochs=2, verbose=0).history
+        return [*losses["loss"], float(likelihood.scale)]
+
+    alone = scale()
+    with strategy.scope():
+        np.testing.assert_allclose(scale(), alone, rtol=1e-4)
+
+
 def main():
     (processor,) = tf.config.list_physical_devices("CPU")
     two = [tf.config.LogicalDeviceConfiguration()] * 2
@@ -73,6 +89,7 @@ def main():
     images = data.pixels(data.load("digits").train)[:IMAGES]
     check_trackers_and_weights(strategy, images)
     check_convolutional_vae(strategy, images)
+    check_measured_scale(strategy, images[:36])
     print("replicas: as one")
 
 

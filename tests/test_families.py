@@ -1,5 +1,7 @@
 """The life of a small VAE under each family: trained, measured, saved, drawn from, exported."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -107,3 +109,10 @@ def test_in_mixed_precision_everything_is_float32(choice, grey, binary):
     for value in (terms.distortion, terms.rate, terms.sampled_rate):
         assert value.dtype == "float32"
         assert np.isfinite(value).all()
+
+
+@pytest.mark.parametrize("kind", [likelihoods, posteriors, priors])
+def test_each_name_has_a_row_of_the_page_of_choices(kind):
+    text = (Path(__file__).parents[1] / "docs" / "choices.md").read_text(encoding="utf-8")
+    for name, family in kind.FAMILIES.items():
+        assert f"| `{name}` | `{family.__name__}" in text

@@ -20,7 +20,8 @@ def pixel_cnn(image_shape, outputs, *, filters=24, blocks=6, kernel_size=5, head
 
     Returns:
         keras.Model, (B, H, W, C) -> (B, H, W, outputs); no output depends on its own pixel or on a
-        later one. The channels of a pixel are independent given the pixels before it.
+        later one. The channels of a pixel do not see each other: given the pixels before it they
+        depend on each other only as the likelihood says.
     """
     blocks, head_filters = whole("blocks", blocks, 0), whole("head_filters", head_filters)
     # === Functional Model ===

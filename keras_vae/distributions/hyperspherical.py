@@ -32,6 +32,10 @@ class PowerSpherical(Posterior):
     arXiv 1804.00891); KL(q || p) is in closed form. `mean` is the mean direction mu, which is on
     the sphere; the expectation of z is inside it.
 
+    Let beta rise at the start (`callbacks.BetaWarmup`), or the code is hardly used: on the digits
+    (dense_vae, 8 latents, 128 units, 30 epochs, one seed) the rate is 2.4 nats without a warm-up
+    and 3.9 with one of 15 epochs, the nll 24.7 and 24.2 nats.
+
     Raw parameters: D numbers whose direction is mu, and kappa - 1 before a softplus.
     """
 
