@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_vae import evaluate, models
+from keras_vae import evaluate, models, plot
 from keras_vae.distributions import likelihoods, priors
 from keras_vae.models.aggregate import aggregate
 
@@ -58,6 +58,14 @@ def test_few_images_tell_nothing_of_it(images):
     assert aggregate(model, images[:19], 0.0) == {}
     told = evaluate.report(model, images[:19], 2, progress=False)
     assert not {"marginal_kl_nats", "mutual_information_nats", "total_correlation_nats"} & set(told)
+
+
+def test_codes_on_a_sphere_have_no_density_among_the_reals(images):
+    choices = {"posterior": "power_spherical", "prior": "hyperspherical_uniform"}
+    model = models.dense_vae((4, 4, 1), LATENTS, hidden_units=(4,), **choices)
+    assert aggregate(model, images, 0.0) == {}
+    with pytest.raises(ValueError, match="lie on a sphere"):
+        plot.manifold_grid(model)
 
 
 def test_information_and_correlation_of_linear_codes_are_the_closed_form():

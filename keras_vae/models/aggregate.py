@@ -32,7 +32,8 @@ def aggregate(model, images, rate, seed=0):
         seed: of the drawn codes.
 
     Returns:
-        dict, empty where images are fewer than 10 a latent, of nats:
+        dict, of nats; empty where images are fewer than 10 a latent, and where codes lie on a
+        sphere, on which a mixture of normals is no density:
 
         marginal_kl_nats: E_q [log r(z) - log p(z)], a lower bound of KL(q(z) || p(z)) (Barber &
             Agakov, 2003): so far a mixture would do better than the prior; below 0 the prior does
@@ -43,7 +44,8 @@ def aggregate(model, images, rate, seed=0):
             KL(q || r), too large by the sum of KL(q(z_j) || r(z_j)); the joint density is the
             harder to fit, so the number is too small as a rule.
     """
-    if len(images) < IMAGES_PER_LATENT * model.latent_dim:
+    few = len(images) < IMAGES_PER_LATENT * model.latent_dim
+    if few or model.prior_family.support != "reals":
         return {}
     codes = np.stack([model.sample_codes(images, seed + draw) for draw in range(DRAWS)])
     order = np.random.default_rng(seed).permutation(len(images))

@@ -30,13 +30,13 @@ def manifold_grid(model, size=20, latents=(0, 1), scale=1):
     """
     size = whole("size", size, 2)
     right, up = _latents(model, latents, 2)
+    _check_prior(model)
     if model.prior_family.noise_dim != model.latent_dim:
         raise ValueError(
             f"manifold_grid needs a prior with quantiles, which makes a code of {model.latent_dim} "
             f"from as many normal numbers; {type(model.prior_family).__name__} takes "
             f"{model.prior_family.noise_dim}. Choose standard_normal, full_normal or flow."
         )
-    _check_prior(model)
     normal = statistics.NormalDist()
     quantiles = np.array([normal.inv_cdf((i + 0.5) / size) for i in range(size)])
     noise = np.zeros((size, size, model.latent_dim), "float32")
@@ -141,6 +141,11 @@ def _latents(model, latents, count=None):
 
 
 def _check_prior(model):
+    if model.prior_family.support != "reals":
+        raise ValueError(
+            f"The codes of this {type(model).__name__} lie on a {model.prior_family.support}: no "
+            "latent moves alone. Choose plot.interpolations(..., way='spherical')."
+        )
     if not model.can_sample:
         raise ValueError(
             f"The {type(model.prior_family).__name__} prior of this {type(model).__name__} is not "
