@@ -101,4 +101,6 @@ def test_what_makes_no_sense_is_refused():
         ValueError, match=r"estimates the total correlation beside an ELBO; .*BetaTC"
     ):
         factor_vae(objective="beta_tc")
+    with pytest.raises(ValueError, match=r"leaves the sphere that PowerSpherical codes lie on"):
+        factor_vae(posterior="power_spherical", prior="hyperspherical_uniform")
     assert isinstance(factor_vae(objective=objectives.ELBO(beta=2)), models.FactorVAE)

@@ -94,6 +94,12 @@ class FactorVAE(VAE):
                 f"received {type(self.objective).__name__}. Choose objective='elbo', or leave the "
                 "adversary out."
             )
+        if self.posterior_family.support != "reals":
+            raise ValueError(
+                "The adversary of a FactorVAE shuffles latents, which leaves the "
+                f"{self.posterior_family.support} that {type(self.posterior_family).__name__} codes "
+                "lie on. Choose posterior='diagonal_normal', or leave the adversary out."
+            )
 
     def finish(self, outputs, reader):
         self.discriminator = self.adversary.network(self.latent_dim)
