@@ -96,9 +96,9 @@ class FactorVAE(VAE):
             )
         if self.posterior_family.support != "reals":
             raise ValueError(
-                "The adversary of a FactorVAE shuffles latents, which leaves the "
-                f"{self.posterior_family.support} that {type(self.posterior_family).__name__} codes "
-                "lie on. Choose posterior='diagonal_normal', or leave the adversary out."
+                "The adversary of a FactorVAE shuffles latents, which leaves the sphere that "
+                f"{type(self.posterior_family).__name__} codes lie on. Choose "
+                "posterior='diagonal_normal', or leave the adversary out."
             )
 
     def finish(self, outputs, reader):
