@@ -44,7 +44,13 @@ def images_of(model, grey, binary):
     return binary if black_white else np.round(grey * 255) / 255
 
 
-@pytest.mark.parametrize("choice", CHOICES)
+QUICK = ("categorical", "planar_flow", "spherical")  # the others with the shelf
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [pytest.param(c, marks=[] if c in QUICK else pytest.mark.shelf) for c in CHOICES],
+)
 def test_the_life_of_a_model(choice, grey, binary, tmp_path):
     model = small(choice)
     images = images_of(model, grey, binary)
