@@ -89,6 +89,25 @@ def test_piwae_has_the_encoder_of_miwae_and_the_decoder_of_iwae(vae, binary):
         assert differ(of_miwae[1], of_iwae[1]) > 0.05
 
 
+@pytest.mark.shelf
+@pytest.mark.parametrize(
+    ("posterior", "prior"),
+    [
+        ("iaf", "flow"),
+        ("planar_flow", "mixture"),
+        ("radial_flow", "standard_normal"),
+        ("full_normal", "full_normal"),
+        ("power_spherical", "hyperspherical_uniform"),
+    ],
+)
+def test_piwae_beside_every_posterior(posterior, prior, binary):
+    choices = {"posterior": posterior, "prior": prior}
+    vae = models.dense_vae((8, 8, 1), 3, hidden_units=(8,), **choices)
+    encoder, decoder = gradients(vae, objectives.PIWAE(2, 3), binary[:8])
+    assert_same(encoder, gradients(vae, objectives.MIWAE(2, 3), binary[:8])[0])
+    assert_same(decoder, gradients(vae, objectives.IWAE(6), binary[:8])[1])
+
+
 @pytest.mark.parametrize(
     "family",
     [
