@@ -9,7 +9,8 @@ PACKAGE = Path(__file__).parents[1] / "keras_vae"
 # In the order in which they build on each other; a folder is one room.
 LIBRARY = """
     private_api choice collapse atomic lock quiet progress averaging fused_adam tables terminal
-    transposed pipeline distribution networks causal verb shapes data image_folder
+    transposed pipeline distribution networks causal verb shapes published_sets data
+    image_folder
     distributions objectives penalties adversaries checkpoints plot models callbacks evaluate
     recipe export training zoo pictures web demo picture_verbs cli
 """.split()

@@ -92,6 +92,11 @@ class CodeModel(ImageModel):
         """What the constructor takes beside the networks: dict of argument -> instance."""
         return {"likelihood": self.likelihood_family, "prior": self.prior_family}
 
+    def draw_key(self, training):
+        """(2,) int32: `noise_key` in training, and the same one always elsewhere."""
+        key = self.noise_key() if training else None
+        return tf.constant([0, 0]) if key is None else key
+
     # ---- what a model is used for ---------------------------------------------------------------
 
     def call(self, images, training=False):

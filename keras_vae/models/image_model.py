@@ -145,11 +145,6 @@ class ImageModel(keras.Model):
         step = tf.cast(self.optimizer.iterations, tf.int32)
         return tf.stack([self._noise_key + tf.cast(number, tf.int32), step])
 
-    def draw_key(self, training):
-        """(2,) int32: `noise_key` in training, and the same one always elsewhere."""
-        key = self.noise_key() if training else None
-        return tf.constant([0, 0]) if key is None else key
-
     @property
     def metrics(self):
         return self.trackers
