@@ -18,7 +18,7 @@ def covers(layer):
     )
 
 
-def sub_pixel(x, kernel, stride):
+def sub_pixel(x, kernel, stride, bias=None):
     """The transposed convolution of x, its output `stride` times as high and wide.
 
     Output o = stride * j + r gathers the inputs j + d for which r + pad - stride * d is a tap of
@@ -29,6 +29,8 @@ def sub_pixel(x, kernel, stride):
         x: (B, H, W, inputs).
         kernel: (rows, columns, outputs, inputs), as of `keras.layers.Conv2DTranspose`.
         stride: above 1, in both directions; the padding is "same".
+        bias: (outputs,) that is added, or None. It is in front of the shuffle, where a device adds
+            it within the convolution.
 
     Returns:
         (B, stride H, stride W, outputs).
@@ -44,6 +46,8 @@ def sub_pixel(x, kernel, stride):
     else:
         x = tf.pad(x, [[0, 0], [before, after], [left, right], [0, 0]])
         x = tf.nn.conv2d(x, kernel, 1, "VALID")
+    if bias is not None:
+        x = tf.nn.bias_add(x, tf.tile(bias, [stride * stride]))
     return tf.nn.depth_to_space(x, stride)
 
 

@@ -66,6 +66,7 @@ class TestWhatIsWritten:
             "posterior": "diagonal_normal",
             "prior": "standard_normal",
             "objective": "elbo",
+            "adversary": None,
         }
 
     def test_weights_are_without_slots_even_of_a_model_in_training(self, tiny_run, tmp_path):

@@ -21,7 +21,7 @@ def half_dead(builder="dense_vae"):
     return model
 
 
-def test_rate_per_latent_adds_up_to_the_rate():
+def test_rate_by_latent_adds_up_to_the_rate():
     model, images = small(), pictures(40)
     rates = model.rate_by_latent(images)
     assert rates.shape == (LATENT_DIM,)

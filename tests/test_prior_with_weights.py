@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from keras_vae import data, evaluate, export, models, recipe, training, zoo
 from keras_vae.distributions import likelihoods, priors, tfd
-from keras_vae.export.graph import pruning
 from keras_vae.export.graph.generator import normal
 from keras_vae.export.runtime.runtimes import open_file
 
@@ -140,7 +139,7 @@ def test_a_recipe_trains_publishes_and_loads(tmp_path):
 def test_every_signature_leaves(fitted, images, tmp_path, quantize, smaller):
     path, model = tmp_path / "model.tflite", fitted
     if smaller:
-        rates = pruning.rate_per_latent(fitted, images)
+        rates = fitted.rate_by_latent(images)
         model = export.pruned(fitted, images, float(np.sort(rates)[1])).model
         assert model.latent_dim == LATENTS - 1
     options = {"calibration_images": images, "signatures": export.SIGNATURES}

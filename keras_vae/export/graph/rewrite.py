@@ -108,8 +108,6 @@ class SubPixelConv(layers.Conv2DTranspose):
     """
 
     def call(self, x):
-        stride = self.strides[0]
-        x = sub_pixel(x, tf.convert_to_tensor(self.kernel), stride)
-        if self.use_bias:
-            x = tf.nn.bias_add(x, tf.convert_to_tensor(self.bias))
-        return self.activation(x)
+        kernel = tf.convert_to_tensor(self.kernel)
+        bias = tf.convert_to_tensor(self.bias) if self.use_bias else None
+        return self.activation(sub_pixel(x, kernel, self.strides[0], bias))
