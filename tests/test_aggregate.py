@@ -90,5 +90,5 @@ def test_information_and_correlation_of_linear_codes_are_the_closed_form():
     assert told["total_correlation_nats"] == pytest.approx(correlation, abs=0.06)
     mean_square = np.square(x.reshape(-1, 2) @ gain).mean(axis=0)
     by_latent = 0.5 * (mean_square + scale**2 - 1) - np.log(scale)
-    np.testing.assert_allclose(told["rate_by_latent_nats"], by_latent, rtol=2e-3)
-    assert sum(told["rate_by_latent_nats"]) == pytest.approx(told["rate_nats"], rel=1e-5)
+    np.testing.assert_allclose(told["rate_nats_by_latent"], by_latent, rtol=2e-3)
+    assert sum(told["rate_nats_by_latent"]) == pytest.approx(told["rate_nats"], rel=1e-5)

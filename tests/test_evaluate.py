@@ -225,7 +225,7 @@ def test_report_of_a_vae(binary):
     numbers = evaluate.report(model, binary, importance_samples=10, progress=False)
     extra = {"rate_nats", "elbo_nats", "nll_nats", "importance_samples", "bits_per_dim"}
     extra |= {"marginal_kl_nats", "marginal_kl_error_nats"}
-    extra |= {"mutual_information_nats", "total_correlation_nats", "rate_by_latent_nats"}
+    extra |= {"mutual_information_nats", "total_correlation_nats", "rate_nats_by_latent"}
     assert set(numbers) == COMMON | extra
     assert numbers["images"] == 64
     assert numbers["importance_samples"] == 10
@@ -236,7 +236,7 @@ def test_report_of_a_vae(binary):
     assert numbers["nll_nats"] < -numbers["elbo_nats"]
     bits = numbers["nll_nats"] / (64 * np.log(2))  # Bernoulli: probabilities, not densities
     assert numbers["bits_per_dim"] == pytest.approx(bits)
-    by_latent = numbers["rate_by_latent_nats"]
+    by_latent = numbers["rate_nats_by_latent"]
     assert len(by_latent) == 4
     assert sum(by_latent) == pytest.approx(numbers["rate_nats"], rel=1e-4)
     assert {type(value) for value in (*numbers.values(), *by_latent)} <= {int, float, list}

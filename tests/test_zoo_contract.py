@@ -15,7 +15,7 @@ NAMES = zoo.names()
 DIGITS = ["conv_ae_digits", "conv_vae_digits", "dense_ae_digits", "dense_vae_digits"]
 DECODERS = zoo.names(decoders=True)
 MNIST = [name for name in NAMES if zoo.info(name)["data"]["name"] == "mnist"]
-UNITS = ("nats", "mse", "psnr_db", "ssim", "bits_per_dim", "active_units")
+UNITS = ("nats", "nats_by_latent", "mse", "psnr_db", "ssim", "bits_per_dim", "active_units")
 COUNTS = ("images", "importance_samples")
 VAE_NUMBERS = {"distortion_nats", "rate_nats", "elbo_nats", "nll_nats", "importance_samples"}
 AE_NUMBERS = {"distortion_nats", "mse", "psnr_db", "pca_mse"}

@@ -28,7 +28,7 @@ def report(model, images, importance_samples=100, seed=0, progress=True, *, labe
         images by more than 0.01), distortion_nats. A VAE also: rate_nats, elbo_nats, nll_nats,
         importance_samples, bits_per_dim (of nll_nats; for a density on [0, 1] per 8-bit level, that
         is plus 8); where K is above 1,000 nll_1000_samples_nats (the bound of the first 1,000
-        samples); where posterior and prior are products over the latents rate_by_latent_nats, a
+        samples); where posterior and prior are products over the latents rate_nats_by_latent, a
         list; and of 10 images a latent or more marginal_kl_nats (what a better prior would save of
         the rate) with its marginal_kl_error_nats, mutual_information_nats of images and codes, and
         total_correlation_nats of the latents, see `models.aggregate` for how they err. Of a model

@@ -127,7 +127,7 @@ class VAE(CodeModel):
             "importance_samples": importance_samples,
             **compared,
             "bits_per_dim": self.bits_per_dim(nll),
-            **({} if by_latent is None else {"rate_by_latent_nats": by_latent.tolist()}),
+            **({} if by_latent is None else {"rate_nats_by_latent": by_latent.tolist()}),
             **aggregate(self, images, rate, seed),
             **super().numbers(images),
         }
