@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_vae import models, objectives
+from keras_vae import data, models, objectives
 from keras_vae.choice import copied
 
 
@@ -71,3 +71,17 @@ def test_target_is_asked_for():
         objectives.get("geco")
     with pytest.raises(ValueError, match=r"momentum must be in \[0, 1\)"):
         objectives.GECO(target=1.0, momentum=1)
+
+
+@pytest.mark.shelf
+def test_a_training_ends_at_its_target():
+    """17 nats where the ELBO's training ends near 20: the rate rises until they are met."""
+    digits = data.load("digits")
+    batches = data.batches(digits.train, 64, shuffle=True, binarize="dynamic")
+    keras.utils.set_random_seed(0)
+    objective = objectives.GECO(target=17.0)
+    model = models.dense_vae((8, 8, 1), 8, hidden_units=(64, 64), objective=objective)
+    model.compile(keras.optimizers.Adam(3e-3))
+    history = model.fit(batches, epochs=100, verbose=0).history
+    assert np.mean(history["distortion"][-5:]) == pytest.approx(17.0, abs=0.5)
+    assert 4.0 < history["rate"][-1] < 12.0
