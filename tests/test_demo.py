@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_vae import demo, plot
+from keras_vae import demo
+from keras_vae.plot import grids
 
 pytestmark = pytest.mark.shelf
 
@@ -31,7 +32,7 @@ def test_writes_its_pictures(tour):
     for name in PICTURES:
         picture = np.asarray(Image.open(folder / f"{name}.png"))
         assert picture.std() > 10, name
-        assert picture.shape[1] >= 8 * plot.LEGIBLE, name  # eight images in a row, or more
+        assert picture.shape[1] >= 8 * grids.LEGIBLE, name  # eight images in a row, or more
 
 
 def test_tells_its_steps_in_a_few_short_lines(tour):
