@@ -14,8 +14,8 @@ class Recipe:
     """Everything that a training run depends on.
 
     Attributes:
-        name: of the entry, `<builder>_<dataset>` on the shelf, with `_micro` behind it for decoders
-            that fit a microcontroller.
+        name: of the entry, on the shelf `<builder>_<dataset>` or `<builder>_<dataset>_<variant>`:
+            `_micro` for decoders that fit a microcontroller, else what differs.
         data: name for `data.load`, or a folder of pictures.
         builder: key of `models.BUILDERS`.
         arguments: of the builder; `image_shape` comes from the data where it is left out.
@@ -40,6 +40,9 @@ class Recipe:
         seed: of the weights, the order, the binarisation and the importance samples.
         expected: {number of `evaluate.report`: value} that a run reaches.
         tolerance: {the same keys: how far a run may miss it}.
+        reference: {number of `evaluate.report`: value} that was published for the same data and
+            network, for the table "obtained / reference" of the shelf.
+        reference_source: who published it, with the samples of its nll.
     """
 
     name: str
@@ -63,6 +66,8 @@ class Recipe:
     seed: int = 0
     expected: dict = dataclasses.field(default_factory=dict)
     tolerance: dict = dataclasses.field(default_factory=dict)
+    reference: dict = dataclasses.field(default_factory=dict)
+    reference_source: str = ""
 
     def __post_init__(self):
         for name, value in vars(self).items():  # a recipe is also text: recipe.py, recipe.json
@@ -81,6 +86,13 @@ class Recipe:
             raise ValueError(
                 f"expected {sorted(self.expected)} and tolerance {sorted(self.tolerance)} must "
                 "name the same numbers."
+            )
+        for name, value in self.reference.items():
+            real(f"reference[{name!r}]", value)
+        if bool(self.reference) != bool(self.reference_source):
+            raise ValueError(
+                f"reference {self.reference} and reference_source {self.reference_source!r} must "
+                "be given together: a published number says where it was published."
             )
 
     def misses(self, numbers):

@@ -31,6 +31,8 @@ _AFTER_TRAINING = (  # fields of a recipe that do not change its checkpoints
     "importance_samples",
     "expected",
     "tolerance",
+    "reference",
+    "reference_source",
 )
 _LATER = ("corruption",)  # left out at None: older checkpoints do not know them
 

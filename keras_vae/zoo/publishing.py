@@ -16,6 +16,7 @@ from keras_vae.zoo import card, entry, example_data
 from keras_vae.zoo.listing import info, locate, metadata, names, shelf
 
 GOLDEN_ROWS = 8
+AFTERWARDS = ("expected", "tolerance", "reference", "reference_source")  # do not change a run
 
 
 def publish(run, folder, recipe_file=None):
@@ -188,7 +189,7 @@ def recipe_difference(path, run):
     """In which field a recipe file would not repeat a run; None where it would."""
     told, done = (_to_json(dict(vars(r))) for r in (recipe.load(path), run.recipe))
     for key, value in done.items():
-        if key not in ("expected", "tolerance") and told[key] != value:
+        if key not in AFTERWARDS and told[key] != value:
             return f"{key} is {told[key]!r} there and {value!r} in the run"
     return None
 
@@ -205,6 +206,7 @@ def _describe_data(run, folder):
 
 def _describe(run, folder):
     done, splits = run.recipe, run.data
+    reference = done.reference and {"numbers": done.reference, "source": done.reference_source}
     return {
         "name": done.name,
         "kind": type(run.model).__name__,
@@ -216,6 +218,7 @@ def _describe(run, folder):
         "numbers": run.numbers,
         "expected": done.expected,
         "tolerance": done.tolerance,
+        **({"reference": reference} if reference else {}),
         "data": {
             **_describe_data(run, folder),
             "image_shape": list(splits.image_shape),

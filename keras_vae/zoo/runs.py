@@ -92,6 +92,7 @@ def recipe_for(
     if not changes and beta is None:
         return chosen, path
     changes |= {"expected": {}, "tolerance": {}}  # they are of the recipe as it is
+    changes |= {"reference": {}, "reference_source": ""}
     return _with_beta(dataclasses.replace(chosen, **changes), beta), None
 
 
