@@ -133,7 +133,11 @@ def calibration_images(images, recipe):
 
 
 def measure(model, images, recipe, progress=True, kept=None):
-    """`evaluate.report` on the test images of a recipe; for an autoencoder also PCA's error.
+    """`evaluate.report` on the test images of a recipe, and what else there is to measure.
+
+    For an autoencoder also PCA's error; for images whose factors are known also
+    `evaluate.disentanglement`; where the recipe names its Frechet distance (`expected` or
+    `reference`) also `evaluate.generation`, on the grey test images.
 
     Args:
         model: as the recipe builds it.
@@ -159,7 +163,12 @@ def measure(model, images, recipe, progress=True, kept=None):
         train = data.pixels(images.train, recipe.binarize, recipe.seed)
         components = min(model.latent_dim, len(train), test[0].size)  # PCA can have no more
         numbers["pca_mse"] = evaluate.pca_mse(train, test, components)
-    return numbers
+    more = {}
+    if images.test.factors is not None and model.latent_dim is not None:
+        more |= evaluate.disentanglement(model.encode(test), images.test.factors, recipe.seed)
+    if "frechet_distance" in {**recipe.expected, **recipe.reference}:
+        more |= evaluate.generation(model, data.pixels(images.test), seed=recipe.seed)
+    return {**{key: value for key, value in more.items() if type(value) is float}, **numbers}
 
 
 def load_data(recipe):

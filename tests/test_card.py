@@ -168,3 +168,31 @@ class TestTable:
         assert card.replace_table(once, [metadata, autoencoder]) == once
         assert once.startswith("before\n")
         assert once.endswith("after\n")
+
+
+class TestReferences:
+    @pytest.fixture
+    def published(self, metadata):
+        reference = {"numbers": {"nll_nats": 18.0, "mig": 0.25}, "source": "a paper, K = 2"}
+        return {
+            **metadata,
+            "reference": reference,
+            "numbers": {**metadata["numbers"], "mig": 0.2},
+        }
+
+    def test_one_row_a_number_and_worse_is_positive(self, published, autoencoder):
+        text = re.sub(" +", " ", card.reference_table([autoencoder, published], links=""))
+        _, _, *rows = text.splitlines()
+        link = "[dense_vae_tiny](dense_vae_tiny/README.md)"
+        assert rows == [
+            f"| {link} | a paper, K = 2 | `nll_nats` | 18.26 | 18.00 | +0.26 |",
+            f"| {link} | a paper, K = 2 | `mig` | 0.200 | 0.250 | +0.050 |",
+        ]
+
+    def test_a_page_may_have_them_or_not(self, published):
+        plain = f"{card.BEGIN}\n{card.END}\n"
+        assert "a paper" not in card.replace_table(plain, [published])
+        page = plain + "\n".join(card.REFERENCES)
+        once = card.replace_table(page, [published])
+        assert "a paper" in once
+        assert card.replace_table(once, [published]) == once

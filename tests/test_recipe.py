@@ -49,6 +49,18 @@ class TestWhatARecipeRefuses:
         with pytest.raises(ValueError, match="must name the same numbers"):
             tiny(expected={"nll_nats": 20.0})
 
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"reference": {"nll_nats": 89.8}},
+            {"reference_source": "a paper"},
+            {"reference": {"nll_nats": "89.8"}, "reference_source": "a paper"},
+        ],
+    )
+    def test_a_published_number_without_its_source(self, changes):
+        with pytest.raises(ValueError, match="reference"):
+            tiny(**changes)
+
     def test_it_does_not_change_after_it_was_made(self):
         with pytest.raises(dataclasses.FrozenInstanceError):
             tiny().epochs = 3
@@ -290,3 +302,13 @@ def test_test_images_are_binarised_once_for_all_measurements(tiny_run):
     )
     assert grey["nll_nats"] != first["nll_nats"]
     assert data.pixels(tiny_run.data.test, "dynamic", 0).max() == 1
+
+
+def test_what_a_recipe_names_and_what_its_data_knows_is_measured():
+    reference = {"reference": {"frechet_distance": 1.0}, "reference_source": "another entry"}
+    numbers = training.run(tiny(data="shapes", batch_size=4096, **reference), verbose=0).numbers
+    assert {"mig", "sap", "factor_vae_score"} <= set(numbers)
+    assert numbers["frechet_distance"] > 0
+    assert 0 <= numbers["coverage"] <= 1
+    assert numbers["images"] == 1000
+    assert not {"mig", "frechet_distance"} & set(training.run(tiny(), verbose=0).numbers)

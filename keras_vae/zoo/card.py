@@ -8,6 +8,7 @@ from pathlib import Path
 from keras_vae import collapse, tables
 
 BEGIN, END = "<!-- zoo table: generated -->", "<!-- end of zoo table -->"
+REFERENCES = "<!-- reference table: generated -->", "<!-- end of reference table -->"
 LABELS = {
     "nll_nats": "-log p(x), importance-sampled bound (nats per image)",
     "nll_1000_samples_nats": "the same bound of the first 1,000 samples (nats per image)",
@@ -23,6 +24,29 @@ LABELS = {
     "pca_mse": "the same of PCA with as many components",
     "psnr_db": "PSNR of reconstructions (dB)",
     "ssim": "SSIM of reconstructions",
+    "frechet_distance": "Frechet distance of samples to test images (features of MNIST; no FID)",
+    "kernel_distance": "kernel distance of the same features",
+    "precision": "samples among the test images (precision)",
+    "recall": "test images among the samples (recall)",
+    "density": "density of test images around samples",
+    "coverage": "test images with a sample beside them (coverage)",
+    "mig": "mutual information gap (MIG)",
+    "dci_disentanglement": "DCI disentanglement",
+    "dci_completeness": "DCI completeness",
+    "dci_informativeness": "DCI informativeness",
+    "sap": "SAP",
+    "beta_vae_score": "beta-VAE score",
+    "factor_vae_score": "FactorVAE score",
+}
+HIGHER_IS_BETTER = {
+    "elbo_nats",
+    "psnr_db",
+    "ssim",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "mig",
 }
 # Words of Hugging Face: tasks and tags by the kind of a model, data sets by our names of them.
 TASKS = {"Autoencoder": "image-feature-extraction"}
@@ -109,16 +133,49 @@ def table(entries, links="zoo/"):
     return tables.markdown([*heads, "training"], rows)
 
 
-def replace_table(page, entries, begin=BEGIN, end=END, links="zoo/"):
-    """A page with the table between its two markers made anew.
+def reference_table(entries, links="zoo/"):
+    """What entries reach beside what was published for the same data and network.
+
+    Args:
+        entries: metadata dicts, some of which have a "reference".
+        links: see `table`.
+
+    Returns:
+        Markdown table, one row a number, ending in a newline.
+    """
+    heads = ["entry", "reference", "number", "obtained", "reference", "worse by"]
+    rows = []
+    for entry in entries:
+        reference = entry.get("reference", {"numbers": {}})
+        for key, value in reference["numbers"].items():
+            obtained = entry["numbers"][key]
+            worse = (value - obtained) if key in HIGHER_IS_BETTER else (obtained - value)
+            digits = ".2f" if key.endswith("nats") else ".3f"
+            name = f"[{entry['name']}]({links}{entry['name']}/README.md)"
+            shown = [format(x, digits) for x in (obtained, value)]
+            rows.append(
+                [name, reference["source"], f"`{key}`", *shown, format(worse, "+" + digits)]
+            )
+    return tables.markdown(heads, rows, words=3)
+
+
+def replace_table(page, entries, links="zoo/"):
+    """A page with the table of the shelf, and the references where it has them, made anew.
 
     Raises:
         ValueError: the page lacks a marker.
     """
+    page = _between(page, BEGIN, END, table(entries, links))
+    if REFERENCES[0] in page:
+        page = _between(page, *REFERENCES, reference_table(entries, links))
+    return page
+
+
+def _between(page, begin, end, made):
     if begin not in page or end not in page:
         raise ValueError(f"The page has no {begin!r} ... {end!r} to put the table between.")
     before, after = page.split(begin)[0], page.split(end)[1]
-    return f"{before}{begin}\n{table(entries, links)}{end}{after}"
+    return f"{before}{begin}\n{made}{end}{after}"
 
 
 def _hardly_used(metadata):
