@@ -16,7 +16,8 @@ def certify(path, model, images, seed=0):
 
     One code of each image is drawn from the model's own posterior, in float32 (an Autoencoder: its
     code is taken). The file decodes it in LiteRT and the model in Keras, and the log-likelihoods of
-    the image under both are compared: the same codes, so that their noise cancels.
+    the image under both are compared: the same codes, so that their noise cancels. Of a file that
+    gives pixels both are those of pixels, which float32 keeps from 0 and 1 less well than logits.
 
     Args:
         path: a .tflite file with the signature "decode" or "from_noise", of any quantisation and
@@ -40,7 +41,7 @@ def certify(path, model, images, seed=0):
     images, _ = checks.prepare_inputs(images, None, model.image_shape, model.likelihood_family)
     z = model.sample_codes(images, seed)
     row, z, found, output, expected = compared(path, model, z)
-    explained = _log_likelihood(model, z, images)
+    explained = _log_likelihood(model, z, images, output)
     lost = explained - _of_file(model, found, images, output)
     drawn = _from_noise(Path(path), model, z)
     more = {}
@@ -82,11 +83,13 @@ def _from_noise(path, model, z):
     return np.concatenate(images)
 
 
-def _log_likelihood(model, z, images):
-    """(N,) float64, log p(x|z) by the model."""
-    network = decoder.in_float32(model.decoder)
+def _log_likelihood(model, z, images, output):
+    """(N,) float64, log p(x|z) by the model: by its logits, or by its pixels where a file's are."""
+    network, family = decoder.in_float32(model.decoder), model.likelihood_family
     raw = lambda rows: network(tf.constant(rows), training=False)
-    return _per_image(lambda rows: model.likelihood_family.distribution(raw(rows)), z, images)
+    if output == "logits":
+        return _per_image(lambda rows: family.distribution(raw(rows)), z, images)
+    return _per_image(lambda rows: family.from_mean(family.mean(raw(rows))), z, images)
 
 
 def _of_file(model, found, images, output):
