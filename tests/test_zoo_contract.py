@@ -102,11 +102,12 @@ def test_files_and_card_are_the_published_ones(name):
 def test_examples_are_small_labelled_and_those_of_the_model(name):
     assert (zoo.shelf() / name / example_data.FILE).stat().st_size < 40_000
     found, told, model = zoo.examples(name), zoo.info(name), loaded(name)
-    assert len(found["codes"]) == len(found["labels"]) >= 300
+    assert len(found["codes"]) >= 300
     assert np.isfinite(found["codes"]).all()
     assert found["images"].shape == (12, *told["data"]["image_shape"])
     classes = CLASSES.get(told["data"]["name"])
     if classes:
+        assert len(found["codes"]) == len(found["labels"])
         assert set(found["image_labels"].tolist()) == set(range(classes))
         assert set(found["labels"].tolist()) == set(range(classes))
     codes = model.encode(found["images"].astype("float32") / 255)
