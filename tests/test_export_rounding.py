@@ -1,5 +1,6 @@
 """int8 weights with float32 arithmetic: rounded so that outputs change least, stored to the bit."""
 
+import judges
 import keras
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from export_models import DECODED, LATENT_DIM, codes, pictures, small
 
-from keras_vae import export, models, zoo
+from keras_vae import data, export, models, zoo
 from keras_vae.export.flatbuffer.contents import operators, parse
 from keras_vae.export.int8 import layer_inputs, rounding
 from keras_vae.export.int8.calibration import calibration_inputs
@@ -16,7 +17,6 @@ from keras_vae.export.int8.equalise import equalise_weights
 from keras_vae.export.runtime.interpreter import run
 from keras_vae.export.runtime.runtimes import open_file
 from keras_vae.export.tflite import converted
-from keras_vae.zoo import certificates
 
 NATS = 0.02  # what an entry of the shelf may lose
 
@@ -303,16 +303,16 @@ def shelf():
     for name in zoo.names():
         if "_vae_" in name:
             source = zoo.info(name)["data"]["name"]
-            data = [] if source == "digits" else [pytest.mark.data(source)]
-            marks = [] if name == "conv_vae_digits" else [pytest.mark.shelf, *data]
+            marked = [] if source in data.BUILT_IN else [pytest.mark.data(source)]
+            marks = [] if name == "conv_vae_digits" else [pytest.mark.shelf, *marked]
             yield pytest.param(name, marks=marks)
 
 
 @pytest.mark.parametrize("name", shelf())
 def test_the_shelf_loses_next_to_nothing(name, tmp_path):
     model, path = zoo.load(name), tmp_path / "d.tflite"
-    images = certificates.calibration_images(name)
+    images, held_out = judges.of_entry(name)
     export.tflite(model, path, "weights", calibration_images=images)
-    row = export.certify(path, model, certificates.held_out_images(name))
+    row = export.certify(path, model, held_out)
     assert row["nats_lost"] <= NATS
     assert row["bytes"] < 0.4 * zoo.info(name)["export"]["float32"]["bytes"]

@@ -5,13 +5,13 @@ every machine; the files of the certificates, calibrated on validation images, n
 entry is looked at by default, and all of them by `pytest -m shelf`.
 """
 
+import judges
 import numpy as np
 import pytest
 from integers import logit_step, within_one_step
 
-from keras_vae import export, zoo
+from keras_vae import data, export, zoo
 from keras_vae.export.runtime.runtimes import LITERT, open_file
-from keras_vae.zoo import certificates
 
 QUICK = {"conv_vae_digits"}
 FORMATS = [  # by default those that are run with other arithmetic
@@ -39,7 +39,7 @@ def marked(name, with_data=False):
     """An entry as a parameter: most are the shelf's, and its data is needed where it is read."""
     marks = [] if name in QUICK else [pytest.mark.shelf]
     source = zoo.info(name)["data"]["name"]
-    if with_data and source != "digits":
+    if with_data and source not in data.BUILT_IN:
         marks = [pytest.mark.shelf, pytest.mark.data(source)]
     return pytest.param(name, marks=marks)
 
@@ -127,10 +127,10 @@ def test_quantised_files_are_smaller(entry, files):
 def test_the_published_nats_on_a_few_of_the_images(entry, quantize, tmp_path):
     """The file, calibrated on the entry's own data, is as good as its card says."""
     name, model = entry
-    images = certificates.calibration_images(name)
+    images, held_out = judges.of_entry(name)
     artefact = export.tflite(model, tmp_path / "d.tflite", quantize, calibration_images=images)
     published = zoo.info(name)["export"][quantize or "float32"]
-    row = export.certify(artefact.path, model, certificates.held_out_images(name, 300))
+    row = export.certify(artefact.path, model, held_out[:300])
     error = np.hypot(row["nats_lost_error"], published["nats_lost_error"])
     assert row["nats_lost"] == pytest.approx(published["nats_lost"], abs=4 * error + 1e-3)
     assert row["psnr_db"] == pytest.approx(published["psnr_db"], abs=2)
