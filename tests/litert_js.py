@@ -118,7 +118,8 @@ def export_shelf(folder, names=None, images=certificates.calibration_images):
             if on_images and not model.can_sample:
                 continue
             path = Path(folder) / f"{name}_{quantize or 'float32'}.tflite"
-            export.tflite(model, path, quantize, calibration_images=calibration)
+            given = {"calibration_images": calibration, "signatures": ("decode",)}
+            export.tflite(model, path, quantize, **given)  # Micro runs one signature
             files[name, quantize or "float32"] = (path, z)
     return files
 
