@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from keras_vae import zoo
-from keras_vae.zoo import card
+from keras_vae.zoo import card, publishing
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -14,7 +14,7 @@ FOLDERS = [".", "zoo", "export", "export/android", "export/ios"]
 PAGES = [ROOT / folder / "README.md" for folder in FOLDERS]
 
 
-@pytest.mark.parametrize(("page", "links"), [("README.md", "zoo/"), ("zoo/README.md", "")])
+@pytest.mark.parametrize(("page", "links"), publishing.PAGES.items())
 def test_the_zoo_table_is_the_generated_one(page, links):
     text = (ROOT / page).read_text(encoding="utf-8")
     entries = [zoo.info(name) for name in zoo.names()]

@@ -160,22 +160,19 @@ def reference_table(entries, links="zoo/"):
 
 
 def replace_table(page, entries, links="zoo/"):
-    """A page with the table of the shelf, and the references where it has them, made anew.
+    """A page with the table of the shelf, or that of the references, or both, made anew.
 
     Raises:
-        ValueError: the page lacks a marker.
+        ValueError: the page has no place for either.
     """
-    page = _between(page, BEGIN, END, table(entries, links))
-    if REFERENCES[0] in page:
-        page = _between(page, *REFERENCES, reference_table(entries, links))
+    places = {(BEGIN, END): table, REFERENCES: reference_table}
+    found = [place for place in places if place[0] in page and place[1] in page]
+    if not found:
+        raise ValueError(f"The page has no {BEGIN!r} ... {END!r} to put the table between.")
+    for begin, end in found:
+        before, after = page.split(begin)[0], page.split(end)[1]
+        page = f"{before}{begin}\n{places[begin, end](entries, links)}{end}{after}"
     return page
-
-
-def _between(page, begin, end, made):
-    if begin not in page or end not in page:
-        raise ValueError(f"The page has no {begin!r} ... {end!r} to put the table between.")
-    before, after = page.split(begin)[0], page.split(end)[1]
-    return f"{before}{begin}\n{made}{end}{after}"
 
 
 def _hardly_used(metadata):

@@ -16,6 +16,8 @@ from keras_vae.zoo import card, entry, example_data
 from keras_vae.zoo.listing import info, locate, metadata, names, shelf
 
 GOLDEN_ROWS = 8
+# With tables of the shelf, and what stands before an entry's name in their links.
+PAGES = {"zoo/README.md": "", "README.md": "zoo/", "docs/choices.md": "../zoo/"}
 AFTERWARDS = ("expected", "tolerance", "reference", "reference_source")  # do not change a run
 
 
@@ -74,9 +76,11 @@ def renew(name):
 
 
 def write_index(pages=None):
-    """Makes the tables of zoo/README.md and README.md anew from the metadata of the shelf."""
+    """Makes the tables of the shelf anew from its metadata, in those of `PAGES` that are there."""
     entries = [info(name) for name in names()]
-    pages = pages or {shelf() / "README.md": "", shelf().parent / "README.md": "zoo/"}
+    if pages is None:
+        pages = {shelf().parent / page: links for page, links in PAGES.items()}
+        pages = {page: links for page, links in pages.items() if page.is_file()}
     for page, links in pages.items():
         text = card.replace_table(page.read_text(encoding="utf-8"), entries, links=links)
         page.write_text(text, encoding="utf-8")
