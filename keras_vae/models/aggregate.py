@@ -39,7 +39,8 @@ def aggregate(model, images, rate, seed=0):
             Agakov, 2003): so far a mixture would do better than the prior; below 0 the prior does
             better than the mixture.
         marginal_kl_error_nats: its standard error over the images, and that of what follows.
-        mutual_information_nats: the rest of the rate, therefore an upper bound of I(x; z).
+        mutual_information_nats: the rest of the rate, therefore an upper bound of I(x; z); the rate
+            itself where the bound before it is below 0, as beside a prior that fits better than r.
         total_correlation_nats: E_q [log r(z) - sum_j log r(z_j)], r's own marginals. Too small by
             KL(q || r), too large by the sum of KL(q(z_j) || r(z_j)); the joint density is the
             harder to fit, so the number is too small as a rule.
@@ -55,7 +56,7 @@ def aggregate(model, images, rate, seed=0):
     return {
         "marginal_kl_nats": float(gain.mean()),
         "marginal_kl_error_nats": float(gain.std() / np.sqrt(len(gain))),
-        "mutual_information_nats": float(rate - gain.mean()),
+        "mutual_information_nats": float(rate - max(gain.mean(), 0.0)),
         "total_correlation_nats": float(correlation.mean()),
     }
 
