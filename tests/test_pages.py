@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from benchmarks import autoencoder_or_vae, density, density_table
+from benchmarks import autoencoder_or_vae, density, density_table, disentanglement
 from keras_vae import zoo
 
 
@@ -45,3 +45,20 @@ def test_what_was_published_is_among_ours_in_the_order_of_the_nats():
     assert len(lines) == len(density_table.PUBLISHED["dynamic"]) + sum(
         told["binarisation"] == "dynamic" for told in record["entries"].values()
     )
+
+
+def test_disentanglement_is_made_of_its_record_and_of_the_shelf():
+    page = disentanglement.PAGE.read_text(encoding="utf-8")
+    record = json.loads(disentanglement.RECORD.read_text(encoding="utf-8"))
+    assert disentanglement.replaced(page, record) == page
+    for name in disentanglement.ENTRIES:
+        assert set(record[name]) == {str(seed) for seed in disentanglement.SEEDS}
+        numbers = zoo.info(name)["numbers"]
+        assert record[name]["0"] == {key: numbers[key] for key in disentanglement.SCORES}
+
+
+def test_a_penalty_on_the_total_correlation_disentangles_with_every_seed():
+    record = json.loads(disentanglement.RECORD.read_text(encoding="utf-8"))
+    plain, penalised = (record[name] for name in disentanglement.ENTRIES)
+    for seed, numbers in penalised.items():
+        assert numbers["mig"] > 2 * plain[seed]["mig"]

@@ -100,7 +100,7 @@ def test_files_and_card_are_the_published_ones(name):
 
 @some_decoders
 def test_examples_are_small_labelled_and_those_of_the_model(name):
-    assert (zoo.shelf() / name / example_data.FILE).stat().st_size < 40_000
+    assert (zoo.shelf() / name / example_data.FILE).stat().st_size < 45_000
     found, told, model = zoo.examples(name), zoo.info(name), loaded(name)
     assert len(found["codes"]) >= 300
     assert np.isfinite(found["codes"]).all()
@@ -243,7 +243,8 @@ def test_a_certificate_is_within_its_limits(name):
     rows = told["export"]
     assert abs(rows["float16"]["nats_lost"]) <= 0.01
     kernels = told["decoder_parameters"]
-    assert rows["int8"]["bytes"] < 1.4 * kernels + 40_000
+    flow = max(0, rows["float32"]["bytes"] - 4.2 * kernels)  # stays float32 beside integers
+    assert rows["int8"]["bytes"] < 1.4 * kernels + flow + 40_000
     learned_it = recipe.load(zoo.shelf() / name / "recipe.py").quantization_aware_epochs
     if told["kind"] == "VAE" and (learned_it or told["data"]["name"] == "digits"):
         assert rows["dynamic"]["nats_lost"] <= 0.1
