@@ -1,4 +1,6 @@
-"""conv_ae_mnist with a regularised code, RAE-L2 of arXiv 1903.12436; a mixture fitted to codes draws.
+"""conv_ae_mnist with a regularised code, RAE-L2 of arXiv 1903.12436.
+
+A mixture that is fitted to the codes afterwards draws.
 
 Command: keras-vae train conv_ae_mnist_rae --output runs/conv_ae_mnist_rae
 Cost: 12 minutes on one processor that other work shared.
