@@ -22,9 +22,9 @@ MODELS = """
     autoregressive builders
 """.split()
 DISTRIBUTIONS = """
-    tfd stable prior posterior likelihood normals transformed_normal flows mixtures flowed_normal
-    iaf amortised_flows power_spherical hyperspherical quantized logit_bernoulli levels
-    location_scale likelihoods posteriors priors
+    tfd stable prior posterior likelihood normals transformed_normal flows normal_mixture mixtures
+    flowed_normal iaf amortised_flows power_spherical hyperspherical quantized logit_bernoulli
+    levels location_scale likelihoods posteriors priors
 """.split()
 CAUSAL = "layers networks drawing".split()
 OBJECTIVES = "objective latents elbo importance_weighted beta_tc dip mmd geco".split()
