@@ -9,11 +9,9 @@ medians and ratios. Results are written to --output. Run it on an idle machine.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 from benchmarks import growth, machine, report, sections, start_up
-from benchmarks.side_by_side import ROOT
 
 SECTIONS = {
     "training": sections.training,
@@ -39,15 +37,13 @@ def main():
     if arguments.rounds < 1:
         parser.error(f"--rounds must be at least 1; received {arguments.rounds}")
     arguments.output.mkdir(parents=True, exist_ok=True)
-    record_path = ROOT / "docs" / "performance.json" if arguments.publish else None
     tell = lambda text: print(text, flush=True)
     results = {"machine": machine.described()}
     for name in arguments.sections or SECTIONS:
         results[name] = SECTIONS[name](arguments.rounds, tell)
         report.write(results, arguments.output)
-    if record_path is not None:
-        kept = json.loads(record_path.read_text()) if record_path.exists() else {}
-        report.publish({**kept, **results}, record_path)
+    if arguments.publish:
+        report.publish(results)
     tell(report.text(results))
 
 

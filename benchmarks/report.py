@@ -6,8 +6,12 @@ from benchmarks.side_by_side import ROOT, best
 from keras_vae import tables
 
 PAGE, README = ROOT / "docs" / "performance.md", ROOT / "README.md"
+RECORD = ROOT / "docs" / "performance.json"
 PICTURE = ROOT / "docs" / "images" / "performance.png"
 BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
+# A processor with AVX-512 has a record and a section of its own, and no part in README and picture.
+AVX512_RECORD = ROOT / "docs" / "performance_avx512.json"
+AVX512_BEGIN = "<!-- measured with AVX-512 -->"
 UNITS = {
     "training": "images per second",
     "decoding": "images per second, one thread",
@@ -22,13 +26,31 @@ def write(results, folder):
     picture(results, folder / "results.png")
 
 
-def publish(results, record):
-    """The record, the tables of docs/performance.md, the README's, and the picture."""
+def record_of(machine):
+    """The record that measurements on a machine of `machine.described` belong to."""
+    return AVX512_RECORD if "avx512f" in machine["instruction_sets"] else RECORD
+
+
+def publish(results):
+    """The record, the tables of docs/performance.md, the README's, and the picture.
+
+    Of a section that was not measured now, the record and the pages keep what they had.
+    """
+    record = record_of(results["machine"])
+    kept = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+    results = {**kept, **results}
     _write(record, json.dumps(results, indent=1) + "\n")
-    for path, made in ((PAGE, text(results)), (README, summary(results))):
-        before, rest = path.read_text(encoding="utf-8").split(BEGIN)
-        _write(path, f"{before}{BEGIN}\n\n{made}\n{END}{rest.split(END, 1)[1]}")
+    if record == AVX512_RECORD:
+        _replace(PAGE, AVX512_BEGIN, text(results))
+        return
+    _replace(PAGE, BEGIN, text(results))
+    _replace(README, BEGIN, summary(results))
     picture(results, PICTURE)
+
+
+def _replace(path, begin, made):
+    before, rest = path.read_text(encoding="utf-8").split(begin)
+    _write(path, f"{before}{begin}\n\n{made}\n{END}{rest.split(END, 1)[1]}")
 
 
 def summary(results):

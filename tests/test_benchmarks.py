@@ -91,8 +91,17 @@ def test_a_summary_has_the_best_of_either_side():
 def test_the_pages_are_what_their_record_says(page):
     made = {"PAGE": report.text, "README": report.summary}[page]
     shown = getattr(report, page).read_text(encoding="utf-8")
-    record = json.loads((report.ROOT / "docs" / "performance.json").read_text(encoding="utf-8"))
+    record = json.loads(report.RECORD.read_text(encoding="utf-8"))
     assert shown.split(report.BEGIN)[1].split(report.END)[0].strip() == made(record).strip()
+
+
+def test_what_avx512_gives_stands_apart():
+    record = json.loads(report.AVX512_RECORD.read_text(encoding="utf-8"))
+    assert report.record_of(record["machine"]) == report.AVX512_RECORD
+    other = json.loads(report.RECORD.read_text(encoding="utf-8"))
+    assert report.record_of(other["machine"]) == report.RECORD
+    shown = report.PAGE.read_text(encoding="utf-8").split(report.AVX512_BEGIN)[1]
+    assert shown.split(report.END)[0].strip() == report.text(record).strip()
 
 
 def test_the_machine():
