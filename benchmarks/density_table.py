@@ -11,6 +11,8 @@ PUBLISHED = {
         ("PixelCNN, 10 gated layers of 128", 81.50, "pytorch-generative"),
         ("PixelCNN, 15 layers of 16 channels", 81.45, "pytorch-generative"),
         ("ResNet VAE, diagonal posterior", 81.08, "arXiv 1606.04934"),
+        ("ImageGPT, autoregressive with attention", 79.17, "pytorch-generative"),
+        ("PixelSNAIL, autoregressive with attention", 78.61, "pytorch-generative"),
         ("the same, IAF posterior", 79.10, "arXiv 1606.04934"),
         ("VLAE, autoregressive prior and decoder", 78.53, "arXiv 1611.02731"),
         ("VAE, RealNVP prior, 40 latents", 78.49, "arXiv 1905.13452"),
