@@ -13,7 +13,7 @@ PUBLISHED = {
         ("ResNet VAE, diagonal posterior", 81.08, "arXiv 1606.04934"),
         ("ImageGPT, autoregressive with attention", 79.17, "pytorch-generative"),
         ("PixelSNAIL, autoregressive with attention", 78.61, "pytorch-generative"),
-        ("the same, IAF posterior", 79.10, "arXiv 1606.04934"),
+        ("ResNet VAE, IAF posterior", 79.10, "arXiv 1606.04934"),
         ("VLAE, autoregressive prior and decoder", 78.53, "arXiv 1611.02731"),
         ("VAE, RealNVP prior, 40 latents", 78.49, "arXiv 1905.13452"),
     ],

@@ -1,6 +1,6 @@
 """Whether a penalty on total correlation disentangles: three seeds of two entries of the shelf.
 
-    python -m benchmarks.disentanglement            # an hour on one processor
+    python -m benchmarks.disentanglement            # a quarter of an hour on one processor
     python -m benchmarks.disentanglement --tables   # the table anew from the record
 
 Each entry is trained by its own recipe, with other seeds; its own seed is that of the shelf. What
@@ -61,8 +61,7 @@ def measure():
 
 def replaced(page, record):
     """The text of the page with its table made from the record."""
-    before, rest = page.split(BEGIN, 1)
-    return f"{before}{BEGIN}\n{table(record)}{END}{rest.split(END, 1)[1]}"
+    return tables.placed(page, BEGIN, END, table(record))
 
 
 def table(record):

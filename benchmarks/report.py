@@ -49,8 +49,7 @@ def publish(results):
 
 
 def _replace(path, begin, made):
-    before, rest = path.read_text(encoding="utf-8").split(begin)
-    _write(path, f"{before}{begin}\n\n{made}\n{END}{rest.split(END, 1)[1]}")
+    _write(path, tables.placed(path.read_text(encoding="utf-8"), begin, END, f"\n{made}\n"))
 
 
 def summary(results):

@@ -41,7 +41,7 @@ class Recipe:
         expected: {number of `evaluate.report`: value} that a run reaches.
         tolerance: {the same keys: how far a run may miss it}.
         reference: {number of `evaluate.report`: value} that was published for the same data and
-            network, for the table "obtained / reference" of the shelf.
+            network, or that another entry has, for the table "obtained / reference" of the shelf.
         reference_source: who published it, with the samples of its nll.
     """
 

@@ -1,4 +1,4 @@
-"""Tables as Markdown, for pages and cards."""
+"""Tables as Markdown, for pages and cards, and their places there."""
 
 from tabulate import tabulate
 
@@ -17,3 +17,15 @@ def markdown(heads, rows, words=1):
     sides = ["left"] * words + ["right"] * (len(heads) - words)
     # Numbers are strings already: tabulate would read and round them once more.
     return tabulate(rows, heads, "pipe", colalign=sides, disable_numparse=True) + "\n"
+
+
+def placed(page, begin, end, made):
+    """The text of a page with what stands between two of its markers made anew.
+
+    Args:
+        page: text that has the marker `begin`, and `end` behind it.
+        begin, end: markers, which stay.
+        made: text, ending in a newline.
+    """
+    before, rest = page.split(begin, 1)
+    return f"{before}{begin}\n{made}{end}{rest.split(end, 1)[1]}"

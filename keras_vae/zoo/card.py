@@ -47,6 +47,12 @@ HIGHER_IS_BETTER = {
     "density",
     "coverage",
     "mig",
+    "dci_disentanglement",
+    "dci_completeness",
+    "dci_informativeness",
+    "sap",
+    "beta_vae_score",
+    "factor_vae_score",
 }
 # Words of Hugging Face: tasks and tags by the kind of a model, data sets by our names of them.
 TASKS = {"Autoencoder": "image-feature-extraction"}
@@ -170,8 +176,7 @@ def replace_table(page, entries, links="zoo/"):
     if not found:
         raise ValueError(f"The page has no {BEGIN!r} ... {END!r} to put the table between.")
     for begin, end in found:
-        before, after = page.split(begin)[0], page.split(end)[1]
-        page = f"{before}{begin}\n{places[begin, end](entries, links)}{end}{after}"
+        page = tables.placed(page, begin, end, places[begin, end](entries, links))
     return page
 
 

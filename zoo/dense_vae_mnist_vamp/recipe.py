@@ -1,5 +1,7 @@
 """dense_vae_mnist with a VampPrior, arXiv 1705.07120: 784-300-300-40, gated.
 
+The paper has 500 pseudo-inputs; with 460 the weights stay below 6 MB.
+
 Command: keras-vae train dense_vae_mnist_vamp --output runs/dense_vae_mnist_vamp
 Cost: 8 minutes on one processor that other work shared.
 Expected: nll 82.8 +- 0.4 nats on the 10,000 test images (K = 5,000).
