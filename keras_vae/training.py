@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_vae import (
     atomic,
     callbacks,
+    compact,
     data,
     distribution,
     evaluate,
@@ -44,7 +45,8 @@ class Run:
     Attributes:
         recipe: the Recipe.
         arguments: of the builder, image_shape included.
-        model: Autoencoder or VAE in float32, compiled, without optimizer slots.
+        model: Autoencoder or VAE in float32, compiled, without optimizer slots; its weights are
+            rounded, see `compact`.
         data: data.Data that it was trained on.
         numbers: of `evaluate.report` on the test images.
         seconds: of training, over all resumptions.
@@ -122,6 +124,7 @@ def run(recipe, checkpoints=None, verbose="auto", start=None, strategy=None):
     seconds = states.seconds
     seconds += _make_quantization_aware(trained, images, recipe, checkpoints, verbose)
     trained.complete(data.pixels(images.train, recipe.binarize, recipe.seed))
+    compact.round_weights(trained)
     numbers = measure(trained, images, recipe, progress=verbose != 0, kept=checkpoints)
     return Run(recipe, arguments, trained, images, numbers, seconds)
 

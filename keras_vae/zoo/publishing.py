@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_vae import __version__, atomic, data, models, plot, recipe, training
+from keras_vae import __version__, atomic, compact, data, models, plot, recipe, training
 from keras_vae.checkpoints import save_weights
 from keras_vae.zoo import card, entry, example_data
 from keras_vae.zoo.listing import info, locate, metadata, names, shelf
@@ -128,7 +128,9 @@ def write(run, folder, recipe_file):
     # Without the slots of an optimizer; and what config.json says is tried.
     fresh = entry.build(folder)
     fresh.set_weights(weights)
-    save_weights(fresh, folder / "model.weights.h5")
+    save_weights(fresh, folder / "whole.weights.h5")
+    compact.pack(folder / "whole.weights.h5", folder / "model.weights.h5")
+    (folder / "whole.weights.h5").unlink()
     given = fresh.golden_inputs(GOLDEN_ROWS, seed=7)
     golden = dict(zip(fresh.golden_names, (given, fresh.golden_outputs(given))))
     np.savez_compressed(folder / "golden.npz", **golden)
