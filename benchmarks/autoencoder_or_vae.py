@@ -141,9 +141,7 @@ def replaced(page, record):
     for latent_dim, found in record.items():
         for name, made in {"codes": codes(found), "images": generated(found)}.items():
             begin, end = BEGIN.format(name, latent_dim), END.format(name)
-            if begin in page:
-                before, rest = page.split(begin, 1)
-                page = f"{before}{begin}\n\n{made}\n{end}{rest.split(end, 1)[1]}"
+            page = tables.placed(page, begin, end, f"\n{made}\n")
     return page
 
 

@@ -43,11 +43,7 @@ def replaced(page, record):
     """The text of the page with its tables, and the line on the machine, made from the record."""
     for binarisation in PUBLISHED:
         begin = DRAW.format(binarisation)
-        if begin not in page:
-            continue
-        before, rest = page.split(begin, 1)
-        after = rest.split(END, 1)[1]
-        page = f"{before}{begin}\n\n{table(record, binarisation)}\n{END}{after}"
+        page = tables.placed(page, begin, END, f"\n{table(record, binarisation)}\n")
     return page
 
 

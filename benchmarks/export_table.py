@@ -14,7 +14,7 @@ import os
 import platform
 from pathlib import Path
 
-from keras_vae import export, zoo
+from keras_vae import export, tables, zoo
 from keras_vae.zoo import certificates
 
 ROOT = Path(__file__).parents[1]
@@ -24,11 +24,8 @@ FIRST_PAGE_ENTRY = "conv_vae_mnist"
 
 def replace(page, rows):
     """Puts the table between the markers of a page."""
-    text = page.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
-        raise ValueError(f"{page} has no {BEGIN!r} ... {END!r}.")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    page.write_text(f"{before}{BEGIN}\n{export.table(rows)}{END}{after}", encoding="utf-8")
+    text = tables.placed(page.read_text(encoding="utf-8"), BEGIN, END, export.table(rows))
+    page.write_text(text, encoding="utf-8")
 
 
 def main():

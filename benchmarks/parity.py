@@ -136,9 +136,9 @@ def _cell(result, label, reasons):
 
 def replace_matrix(text, record, recorded):
     """The page with the matrix of the two records between its markers."""
-    before, rest = text.split(BEGIN)
-    table = matrix(with_aarch64(record, recorded))
-    return f"{before}{BEGIN}\n{table}{END}{rest.split(END)[1]}"
+    from keras_vae import tables
+
+    return tables.placed(text, BEGIN, END, matrix(with_aarch64(record, recorded)))
 
 
 def main():

@@ -26,6 +26,11 @@ def placed(page, begin, end, made):
         page: text that has the marker `begin`, and `end` behind it.
         begin, end: markers, which stay.
         made: text, ending in a newline.
+
+    Raises:
+        ValueError: the page does not have them.
     """
+    if begin not in page or end not in page.split(begin, 1)[1]:
+        raise ValueError(f"The page has no {begin!r} ... {end!r} to put something between.")
     before, rest = page.split(begin, 1)
     return f"{before}{begin}\n{made}{end}{rest.split(end, 1)[1]}"
