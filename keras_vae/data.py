@@ -10,6 +10,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from keras_vae import augmentation as maps
 from keras_vae import pipeline, published_sets, shapes
 from keras_vae.choice import image_shape as checked_shape
 from keras_vae.choice import real, whole
@@ -122,6 +123,7 @@ def batches(
     binarize=None,
     labels=False,
     corruption=None,
+    augmentation=None,
     epoch=None,
 ):
     """A tf.data pipeline over a split, see `pipeline.batches`.
@@ -138,6 +140,9 @@ def batches(
             "masking", the part of the pixels that are black: a model then sees the corrupted images
             and explains the clean ones (denoising autoencoder, Vincent et al., ICML 2008). Fresh
             in each epoch.
+        augmentation: None, or a dict of arguments of `augmentation.augmented`, such as
+            {"rotation": 8, "shear": 0.1, "epochs": 40}: images turned, stretched and slanted, each
+            epoch anew, before they are binarised. For training images; "epochs" needs `epoch`.
         epoch: see `pipeline.batches`; it shuffles.
 
     Returns:
@@ -157,6 +162,7 @@ def batches(
         )
     _check_binarize(binarize)
     check_corruption(corruption)
+    _check_augmentation(augmentation, split, epoch)
     if labels and corruption:
         raise ValueError("labels and corruption both want the second place in a pair: choose one.")
     batch_size = whole("batch_size", batch_size)
@@ -170,6 +176,9 @@ def batches(
     def finish(batch, key):
         batch, *rest = batch if labels else (batch,)
         batch = tf.cast(batch, tf.float32) / 255.0
+        if augmentation:
+            within = tf.random.experimental.stateless_fold_in(key, 3)
+            batch = maps.augmented(batch, within, epoch, **augmentation)
         if fresh:
             batch = tf.cast(tf.random.stateless_uniform(tf.shape(batch), key) < batch, tf.float32)
         if corruption:
@@ -196,6 +205,20 @@ def check_corruption(corruption):
         raise ValueError(
             f"The masking of corruption is a part of the pixels, in [0, 1); received "
             f"{corruption['masking']!r}."
+        )
+
+
+def _check_augmentation(augmentation, split, epoch):
+    maps.check(augmentation)
+    if augmentation and split.name != "train":
+        raise ValueError(
+            f"augmentation is for training images; a model is measured on the {split.name} images "
+            "as they are."
+        )
+    if augmentation and "epochs" in augmentation and epoch is None:
+        raise ValueError(
+            "The epochs of augmentation are told by `epoch`, an integer tf.Variable; give it, or "
+            "leave them out."
         )
 
 

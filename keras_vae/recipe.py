@@ -5,7 +5,7 @@ import math
 import runpy
 from pathlib import Path
 
-from keras_vae import data, models
+from keras_vae import augmentation, data, models
 from keras_vae.choice import LARGEST_SEED, plain, real, whole
 
 
@@ -32,6 +32,8 @@ class Recipe:
         binarize: None or "dynamic", see `data.batches`.
         corruption: None or e.g. {"noise": 0.3}: the training images that the encoder sees, and not
             those that it explains, are corrupted, see `data.batches`.
+        augmentation: None or e.g. {"rotation": 8, "shear": 0.1, "epochs": 40}: training images are
+            turned, stretched and slanted, see `data.batches`.
         dtype_policy: of training, "float32" or "mixed_bfloat16"; weights are float32.
         jit_compile: train through XLA; dense networks gain, convolutions lose on processors.
         quantization_aware_epochs: passes over the training images in which the decoder, alone and
@@ -59,6 +61,7 @@ class Recipe:
     warmup_epochs: float = 0
     binarize: str | None = None
     corruption: dict | None = None
+    augmentation: dict | None = None
     dtype_policy: str = "float32"
     jit_compile: bool = False
     quantization_aware_epochs: int = 0
@@ -82,6 +85,7 @@ class Recipe:
         if self.clip_norm is not None:
             real("clip_norm", self.clip_norm, above=0)
         data.check_corruption(self.corruption)
+        augmentation.check(self.augmentation)
         if set(self.expected) != set(self.tolerance):
             raise ValueError(
                 f"expected {sorted(self.expected)} and tolerance {sorted(self.tolerance)} must "

@@ -35,7 +35,7 @@ _AFTER_TRAINING = (  # fields of a recipe that do not change its checkpoints
     "reference",
     "reference_source",
 )
-_LATER = ("corruption",)  # left out at None: older checkpoints do not know them
+_LATER = ("corruption", "augmentation")  # left out at None: older checkpoints do not know them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,8 +98,8 @@ def run(recipe, checkpoints=None, verbose="auto", start=None, strategy=None):
     told = f"This worker finds {done} epochs in {str(checkpoints)!r}, another one does not: name a "
     distribution.check_same(strategy, done, told + "folder that all workers see.")
     prepared = {"seed": recipe.seed, "binarize": recipe.binarize, "labels": model.takes_labels}
-    corrupted = {"corruption": recipe.corruption, **prepared}
-    train, counter = _counted(images.train, recipe.batch_size, **corrupted)
+    changed = {"corruption": recipe.corruption, "augmentation": recipe.augmentation}
+    train, counter = _counted(images.train, recipe.batch_size, **changed, **prepared)
     verbose = verbose if chief else 0
     watched = progress.training(verbose), distribution.lost_workers_are_told(strategy)
     with watched[0] as (keras_verbose, shown), watched[1]:

@@ -240,6 +240,7 @@ def _describe(run, folder):
             "seed": done.seed,
             **({} if done.start is None else {"start": done.start}),
             **({} if done.corruption is None else {"corruption": done.corruption}),
+            **({} if done.augmentation is None else {"augmentation": done.augmentation}),
             "cpus": os.cpu_count(),
         },
         "versions": {
