@@ -9,10 +9,10 @@ PACKAGE = Path(__file__).parents[1] / "keras_vae"
 # In the order in which they build on each other; a folder is one room.
 LIBRARY = """
     private_api choice collapse atomic lock quiet progress averaging fused_adam tables terminal
-    transposed pipeline distribution networks causal verb shapes published_sets data
+    transposed pipeline distribution networks causal verb shapes published_sets augmentation data
     image_folder
     distributions objectives penalties adversaries checkpoints plot models callbacks evaluate
-    recipe export training zoo pictures web demo picture_verbs cli
+    recipe export compact training zoo pictures web demo picture_verbs cli
 """.split()
 EXPORT = """
     artefact output_file flatbuffer graph runtime int8 proof saved_model tflite best c_array
