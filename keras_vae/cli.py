@@ -106,6 +106,10 @@ def train(
     beta: Annotated[
         float | None, typer.Option(min=0, help="Weight of the rate in the ELBO (VAEs).")
     ] = None,
+    augment: Annotated[
+        bool,
+        typer.Option("--augment", help="Turn, stretch and slant training images a little."),
+    ] = False,
     devices: Annotated[
         int | None,
         typer.Option(min=1, help="GPUs, or parts of the processors, to train on together."),
@@ -133,6 +137,7 @@ def train(
         batch_size=batch_size,
         learning_rate=learning_rate,
         beta=beta,
+        augment=augment,
     )
     try:
         with terminal.progress(as_json):

@@ -100,6 +100,17 @@ def count(folder):
     return len(_paths(Path(folder)))
 
 
+def channels(folder):
+    """1 if all pictures that `load` can read from a folder are grey, else 3."""
+    modes = set()
+    for path in _paths(Path(folder)):
+        try:
+            modes.add(_read(path, (1, 1))[0].mode)
+        except Exception:  # `load` names the file
+            continue
+    return 1 if modes <= {"L"} else 3
+
+
 def _paths(folder):
     return [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SUFFIXES and p.is_file()]
 

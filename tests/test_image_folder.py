@@ -44,6 +44,14 @@ class TestModes:
         assert (images == [10, 20, 30]).all(axis=(1, 2, 3)).sum() == 1
         assert (images == 100).all(axis=(1, 2, 3)).sum() == 10
 
+    def test_channels_are_those_that_a_model_of_them_will_have(self, tmp_path, recwarn):
+        write(tmp_path, size=(7, 5))
+        (tmp_path / "broken.png").write_bytes(b"no picture")
+        assert image_folder.channels(tmp_path) == 1
+        Image.new("RGBA", (8, 8)).save(tmp_path / "colour.png")
+        assert image_folder.channels(tmp_path) == 3
+        assert not recwarn.list  # it is `load` that tells
+
     def test_transparent_pictures_lie_on_white_or_keep_their_opacity(self, tmp_path):
         for index in range(10):
             Image.new("RGBA", (8, 8), (200, 0, 0, 0)).save(tmp_path / f"{index}.png")

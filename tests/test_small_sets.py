@@ -1,5 +1,6 @@
 """A hundred pictures of one's own: the defaults of `keras-vae train BUILDER --images FOLDER`."""
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -44,6 +45,36 @@ def test_what_is_asked_for_is_kept(tmp_path):
         (tmp_path / f"{index}.png").touch()
     chosen, _ = runs.recipe_for("dense_vae", str(tmp_path), "mine", epochs=5, batch_size=7)
     assert (chosen.epochs, chosen.batch_size, chosen.warmup_epochs) == (5, 7, 1.0)
+
+
+def test_augmentation_is_asked_for(tmp_path):
+    for index in range(100):
+        (tmp_path / f"{index}.png").touch()
+    folder = str(tmp_path)
+    assert runs.recipe_for("conv_ae", folder, "mine")[0].augmentation is None
+    assert runs.recipe_for("conv_ae", folder, "mine", augment=True)[0].augmentation == {
+        "rotation": 8.0,
+        "scale": 0.08,
+        "shear": 0.1,
+    }
+    published, _ = runs.recipe_for("dense_vae_digits", None, "mine", augment=True)
+    assert published.augmentation["rotation"] == 8.0
+    assert published.expected == {}  # which is of the recipe as it is
+
+
+@pytest.mark.shelf
+def test_with_it_others_are_reconstructed_better(digits):
+    """Of 80 pictures, by the error of pictures that were not seen."""
+    few = data.Split("train", digits.train.images[:80])
+    errors = []
+    for augmentation in (None, runs.AUGMENTATION):
+        keras.utils.set_random_seed(0)
+        model = models.conv_ae((8, 8, 1), 8, filters=(16, 32), hidden_units=64)
+        model.compile(keras.optimizers.Adam(2e-3))
+        images = data.batches(few, 16, shuffle=True, augmentation=augmentation)
+        model.fit(images, epochs=120, verbose=0)
+        errors.append(evaluate.report(model, data.pixels(digits.test), progress=False)["mse"])
+    assert errors[1] < 0.9 * errors[0]
 
 
 @pytest.mark.parametrize(

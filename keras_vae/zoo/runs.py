@@ -24,6 +24,7 @@ from keras_vae.zoo.listing import decodable, info, locate, shelf
 PICTURE_EPOCHS = 100  # or as many as give PICTURE_STEPS
 PICTURE_STEPS = 2000  # fewer leave the code without use, however few the pictures are
 PICTURE_WARMUP = 0.2  # of the epochs
+AUGMENTATION = {"rotation": 8.0, "scale": 0.08, "shear": 0.1}  # of `augment`
 _CODE = {"likelihood": "normal", "latent_dim": 32}
 _PIXELS = {"likelihood": "discretized_logistic"}  # 8-bit levels, whose probabilities are exact
 PICTURE_ARGUMENTS = {
@@ -48,6 +49,7 @@ def recipe_for(
     batch_size=None,
     learning_rate=None,
     beta=None,
+    augment=False,
 ):
     """The recipe that `keras-vae train WHAT` runs: an entry's, a file's, or one for own pictures.
 
@@ -60,6 +62,8 @@ def recipe_for(
         likelihood: of a builder on pictures, instead of that in PICTURE_ARGUMENTS.
         epochs, batch_size, learning_rate: instead of the recipe's.
         beta: weight of the rate in a VAE's ELBO, instead of the recipe's.
+        augment: whether training images are changed by `AUGMENTATION`, instead of what the recipe
+            says of it.
 
     Returns:
         (Recipe, Path of the file that defines it or None).
@@ -68,6 +72,7 @@ def recipe_for(
         ValueError: not an entry, nor a file, nor a builder with images; or beta without an ELBO.
     """
     changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    changes["augmentation"] = dict(AUGMENTATION) if augment else None
     changes = {key: value for key, value in changes.items() if value is not None}
     if what in models.BUILDERS:
         if images is None:
@@ -115,8 +120,7 @@ def _of_pictures(builder, images, name, image_size, latent_dim, likelihood, chan
     given = {"latent_dim": latent_dim, "likelihood": likelihood}
     arguments |= {name: value for name, value in given.items() if value is not None}
     if image_size is not None:
-        channels = image_folder.load(images).image_shape[2]
-        arguments["image_shape"] = (image_size, image_size, channels)
+        arguments["image_shape"] = (image_size, image_size, image_folder.channels(images))
     settings = {"importance_samples": 100, **_length(image_folder.count(images), changes)}
     if builder.endswith("vae"):
         settings["warmup_epochs"] = settings["epochs"] * PICTURE_WARMUP
