@@ -20,7 +20,8 @@ def test_certify_keeps_every_file_of_an_entry(entry_copy):
     assert zoo.info(entry_copy)["export"] == rows
     entry.check(entry_copy)
     assert abs(rows["float32"]["nats_lost"]) < 1e-4
-    assert rows["int8"]["psnr_db"] < rows["float16"]["psnr_db"] < rows["float32"]["psnr_db"]
+    # The weights that are published have no more bits than float16 keeps.
+    assert rows["int8"]["psnr_db"] < rows["float16"]["psnr_db"] <= rows["float32"]["psnr_db"]
     assert all(row["images"] == 300 for row in rows.values())
     card = (entry_copy / "README.md").read_text()
     assert all(f"| {quantize} | " in card for quantize in rows)
