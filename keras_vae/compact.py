@@ -6,8 +6,12 @@ published is what was measured: of conv_vae_mnist_flow and dense_vae_mnist_vamp,
 by less than 0.001 nats (300 test images, the same 100 draws).
 """
 
+import io
+
 import h5py
 import numpy as np
+
+from keras_vae import atomic
 
 SIGNIFICANT_BITS = 11  # as many as a float16 has
 SMALLEST = 64  # values; of fewer the packing's own header takes more than it saves
@@ -41,8 +45,12 @@ def pack(source, target):
     Args:
         source: path of a .weights.h5 file.
         target: path of a new one.
+
+    Raises:
+        OSError: there is no room for it.
     """
-    with h5py.File(source) as read, h5py.File(target, "w", libver=BOUNDS) as written:
+    content = io.BytesIO()  # without room on the disk HDF5 would end the process
+    with h5py.File(source) as read, h5py.File(content, "w", libver=BOUNDS) as written:
         written.attrs.update(read.attrs)
 
         def copy(name, item):
@@ -55,3 +63,4 @@ def pack(source, target):
             made.attrs.update(item.attrs)
 
         read.visititems(copy)
+    atomic.write(target, content.getvalue())
