@@ -52,7 +52,7 @@ def _train_and_draw(output):
     pairs = plot.pairs(test[:40], model.reconstruct(test[:40]), scale=_scale(test))
     plot.save(pairs, output / "digits_reconstructions.png")
     title = "Codes of the test digits"
-    plot.latent_map(model, test, digits.test.labels, title).savefig(output / "digits_map.png")
+    plot.save(plot.latent_map(model, test, digits.test.labels, title), output / "digits_map.png")
 
 
 def _draw(images, path):

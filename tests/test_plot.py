@@ -61,8 +61,9 @@ def test_a_grid_goes_into_pil_and_matplotlib_as_it_is(channels, shown, tmp_path)
 def test_a_picture_that_cannot_be_written_leaves_the_old_one(tmp_path):
     plot.save(np.zeros((4, 6), "uint8"), tmp_path / "grid.png")
     before = (tmp_path / "grid.png").read_bytes()
-    with pytest.raises(TypeError):
-        plot.save(np.zeros((4, 6, 7), "uint8"), tmp_path / "grid.png")
+    for shape, kind in (((4, 6, 7), "uint8"), ((4, 6, 3), "float32"), ((2, 4, 6, 3), "uint8")):
+        with pytest.raises(ValueError, match=r"received \(.*plot.grid\(images\)"):
+            plot.save(np.zeros(shape, kind), tmp_path / "grid.png")
     assert (tmp_path / "grid.png").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -146,9 +147,22 @@ def test_latent_map(latent_dim, labelled, grey, digits, tmp_path):
     else:
         np.testing.assert_allclose(points[:, :latent_dim], codes)
         assert axes.get_xlabel() == "z[0]"
-    figure.savefig(tmp_path / "map.png")
+    plot.save(figure, tmp_path / "map.png")
     with Image.open(tmp_path / "map.png") as picture:
         assert min(picture.size) >= 800
+
+
+def test_the_labels_of_a_latent_map_are_whole_however_long_the_numbers_are(grey, tmp_path):
+    model = models.dense_ae((8, 8, 1), latent_dim=2, hidden_units=(8,))
+    for weight in model.encoder.weights:
+        weight.assign(20.0 * weight)
+    for figure in (plot.latent_map(model, grey), plot.latent_map(model, grey[:1])):
+        (axes,) = figure.axes
+        plot.save(figure, tmp_path / "map.png")
+        for label in (axes.xaxis.label, axes.yaxis.label):
+            seen = label.get_window_extent()
+            assert min(seen.x0, seen.y0) >= 0
+        assert np.diff(axes.get_xlim()) == pytest.approx(np.diff(axes.get_ylim()), rel=1e-3)
 
 
 def test_points_of_the_latent_map_are_numerals_in_colours_named_by_large_ones(grey):

@@ -123,11 +123,34 @@ def _wrapped(text, font, width):
     return "\n".join(lines)
 
 
-def save(image, path):
-    """Writes a (H, W) or (H, W, C) uint8 array as PNG: aside, and renamed when it is whole."""
+def save(picture, path):
+    """Writes a picture as PNG: aside, and renamed when it is whole.
+
+    Args:
+        picture: (H, W) or (H, W, C) uint8, C of 1, 3 or 4, as `grid` makes it, or a matplotlib
+            Figure, as `latent_map` makes it.
+        path: of the file.
+
+    Raises:
+        ValueError: the picture is of another shape or type.
+    """
+    packed = io.BytesIO()
+    if hasattr(picture, "savefig"):
+        picture.savefig(packed, format="png")
+    else:
+        _image(picture).save(packed, format="PNG", optimize=True)
+    atomic.write(path, packed.getvalue())
+
+
+def _image(picture):
+    """A PIL image of (H, W) or (H, W, C) uint8."""
     from PIL import Image
 
-    image = image[..., 0] if image.shape[2:] == (1,) else image
-    packed = io.BytesIO()
-    Image.fromarray(image).save(packed, format="PNG", optimize=True)
-    atomic.write(path, packed.getvalue())
+    picture = np.asarray(picture)
+    known = picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] in (1, 3, 4))
+    if picture.dtype != np.uint8 or not known:
+        raise ValueError(
+            "A picture is (H, W) or (H, W, C) uint8 with C of 1, 3 or 4; received "
+            f"{picture.shape} {picture.dtype}. plot.grid(images) makes one of images in [0, 1]."
+        )
+    return Image.fromarray(picture[..., 0] if picture.shape[2:] == (1,) else picture)

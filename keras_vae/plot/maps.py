@@ -40,7 +40,11 @@ def latent_map(model, images, labels=None, title=None):
         axes.scatter(*codes.T, color=colour(7), s=9, alpha=0.7, linewidths=0)
     else:
         _numerals(axes, codes, np.asarray(labels))
-    axes.set_aspect("equal", adjustable="datalim")
+    low, high = codes.min(axis=0), codes.max(axis=0)
+    reach = 0.525 * (high - low).max() or 1.0  # 5 % more than the half; of one point any
+    # Not adjustable="datalim": it moves limits after the layout, and their numbers cut the labels.
+    (left, bottom), (right, top) = (low + high) / 2 - reach, (low + high) / 2 + reach
+    axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set(xlabel=names[0], ylabel=names[1], title=title)
     return figure
