@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_vae.choice import real, whole
 
 LIMITS = {"rotation": 180.0, "scale": 0.9, "shear": 2.0, "shift": 0.9}
-CHOICES = (*LIMITS, "contrast", "epochs")
+CHOICES = (*LIMITS, "contrast", "share", "epochs")
 FINER = 3  # times as fine is the grid that is interpolated linearly, or edges would be blurred
 
 
@@ -35,6 +35,11 @@ def check(augmentation):
             whole("the epochs of augmentation", value)
         elif name == "contrast":
             real("the contrast of augmentation", value, least=1)
+        elif name == "share":
+            if real("the share of augmentation", value, above=0) > 1:
+                raise ValueError(
+                    f"The share of augmentation must be in (0, 1]; received {value!r}."
+                )
         elif real(f"the {name} of augmentation", value, least=0) > LIMITS[name]:
             raise ValueError(
                 f"The {name} of augmentation must be in [0, {LIMITS[name]:g}]; received {value!r}."
@@ -51,6 +56,7 @@ def augmented(
     shear=0.0,
     shift=0.0,
     contrast=1.0,
+    share=1.0,
     epochs=None,
 ):
     """Each image under an affine map of its own, about its middle, interpolated bicubically.
@@ -66,7 +72,8 @@ def augmented(
         contrast: by which pixels are stretched about 1/2, and clipped, for what interpolation takes
             from them. MNIST's pixels, taken as probabilities, have 45.6 nats of entropy an image,
             62.5 with rotation=8, scale=0.08 and shear=0.15, and 46.1 with a contrast of 1.2 to it.
-        epochs: all of these fall linearly, to 0 when so many epochs are done; None: they do not.
+        share: of the images that are changed at all, each drawn anew; the others stay as they are.
+        epochs: all but the share fall linearly, to 0 when so many epochs are done; None: never.
 
     Returns:
         (B, H, W, C) float32 in [0, 1].
@@ -101,4 +108,7 @@ def augmented(
         fill_mode="REFLECT",
     )
     made = tf.clip_by_value(0.5 + contrast * (made - 0.5), 0.0, 1.0)
+    if share < 1.0:
+        chosen = tf.random.stateless_uniform((count, 1, 1, 1), tf.bitwise.invert(key)) < share
+        made = tf.where(chosen, made, images)
     return tf.ensure_shape(made, images.shape)

@@ -104,6 +104,18 @@ def test_contrast_gives_back_what_interpolation_takes(bars):
     assert ((turned > 0.02) & (turned < 0.98)).sum() > 1.5 * ((sharp > 0.02) & (sharp < 0.98)).sum()
 
 
+def test_a_share_of_the_images_is_changed_and_the_others_stay_as_they_are(bars):
+    turned, some = (
+        made(bars, rotation=30, contrast=1.2),
+        made(bars, rotation=30, contrast=1.2, share=0.3),
+    )
+    stayed = (some == bars).all((1, 2, 3))
+    assert 0.6 < stayed.mean() < 0.8  # 400 images: 0.7 within 4 standard errors
+    np.testing.assert_array_equal(some[~stayed], turned[~stayed])
+    other = augmentation.augmented(tf.constant(bars), KEY + 1, rotation=30, share=0.3).numpy()
+    assert 0.1 < ((other == bars).all((1, 2, 3)) & stayed).mean() < 0.65  # by chance 0.49
+
+
 class TestBatches:
     def test_each_epoch_has_its_own_maps_and_has_them_again(self, digits):
         epoch = tf.Variable(0, dtype=tf.int64)
@@ -151,6 +163,8 @@ class TestBatches:
         ({"scale": 1.5}, r"scale of augmentation must be in \[0, 0.9\]; received 1.5"),
         ({"scale": 0.1, "contrast": 0.5}, "contrast of augmentation"),
         ({"scale": 0.1, "epochs": 0}, "epochs of augmentation"),
+        ({"scale": 0.1, "share": 0}, "share of augmentation"),
+        ({"scale": 0.1, "share": 1.5}, r"share of augmentation must be in \(0, 1\]; received 1.5"),
     ],
 )
 def test_other_augmentations_are_refused_by_recipes_and_batches(digits, wrong, told):
