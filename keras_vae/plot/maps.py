@@ -47,6 +47,7 @@ def latent_map(model, images, labels=None, title=None):
     axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set(xlabel=names[0], ylabel=names[1], title=title)
+    figure.draw_without_rendering()  # the layout is right from the second drawing on
     return figure
 
 
