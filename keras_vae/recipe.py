@@ -20,7 +20,7 @@ class Recipe:
         builder: key of `models.BUILDERS`.
         arguments: of the builder; `image_shape` comes from the data where it is left out.
         start: entry whose weights the training starts from, wherever this model has weights of the
-            same shape in the same place; or None for random ones.
+            same shapes in the same order, with others between them or not; or None for random ones.
         epochs: passes over the training images.
         batch_size: images in a step.
         learning_rate: of Adam; falls to 0 along a cosine where `cosine_decay` is true.

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import warnings
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import keras
@@ -215,14 +216,19 @@ def _build_trainee(recipe, arguments, train_images, start=None):
 
 
 def _begin_with(model, start):
-    """Gives a model the weights of another, part by part, wherever places and shapes agree."""
+    """Gives a model the weights of another, part by part, wherever order and shapes agree.
+
+    What one of the two has more, such as a head, shifts what comes after it and takes nothing away.
+    """
     for part in ("encoder", "decoder", "posterior_family", "prior_family"):
         ours, theirs = (getattr(m, part, None) for m in (model, start))
         if ours is None or type(ours) is not type(theirs):
             continue
-        for own, other in zip(ours.weights, theirs.weights):
-            if own.shape == other.shape:
-                own.assign(other)
+        shapes = [[tuple(w.shape) for w in weights] for weights in (ours.weights, theirs.weights)]
+        alike = SequenceMatcher(None, *shapes, autojunk=False)
+        for own, other, length in alike.get_matching_blocks():
+            for i in range(length):
+                ours.weights[own + i].assign(theirs.weights[other + i])
 
 
 def _counted(split, batch_size, **prepared):

@@ -169,6 +169,15 @@ def test_the_labels_of_a_latent_map_are_whole_however_long_the_numbers_are(grey,
         assert np.diff(axes.get_xlim()) == pytest.approx(np.diff(axes.get_ylim()), rel=1e-3)
 
 
+@pytest.mark.parametrize("latent_dim", [2, 5])
+def test_a_map_of_codes_that_are_not_finite_says_whose_they_are(latent_dim, grey):
+    model = models.dense_ae((8, 8, 1), latent_dim=latent_dim, hidden_units=(8,))
+    weight = model.encoder.weights[-1]
+    weight.assign(np.full(weight.shape, np.nan, "float32"))
+    with pytest.raises(ValueError, match=r"64 of 64 codes are not finite,.*images\[0\].*diverged"):
+        plot.latent_map(model, grey)
+
+
 def test_points_of_the_latent_map_are_numerals_in_colours_named_by_large_ones(grey):
     model = models.dense_ae((8, 8, 1), latent_dim=2, hidden_units=(8,))
     labels = np.arange(64) % 12

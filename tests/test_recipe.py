@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_vae import compact, data, recipe, training
+from keras_vae import compact, data, models, recipe, training
 
 
 def tiny(**fields):
@@ -268,6 +268,23 @@ def test_a_run_starts_from_the_weights_of_another_where_shapes_agree(tiny_run):
     assert len(model.prior_family.weights) == 3  # its own: the other prior had none
     with pytest.raises(ValueError, match=r"starts from 'dense_vae_tiny', and start=None"):
         training.run(still, verbose=0)
+
+
+def test_a_head_that_one_of_two_networks_has_shifts_the_weights_behind_it_and_takes_none():
+    """Where places had to agree, an encoder's layers behind a head began with their neighbours'."""
+    small = {"image_shape": (8, 8, 1), "latent_dim": 3, "filters": (4, 6), "hidden_units": 16}
+    plain = models.build("conv_vae", **small)
+    headed = models.build("conv_vae", **small, head_filters=4, head_blocks=1)
+    for start, model in ((plain, headed), (headed, plain)):
+        training._begin_with(model, start)
+        for part in ("encoder", "decoder"):
+            own, other = (_kernels(getattr(m, part)) for m in (model, start))
+            shared = sum(any(np.array_equal(one, its) for its in other) for one in own)
+            assert shared >= min(len(own), len(other)) - 1  # one has the head's channels beside it
+
+
+def _kernels(network):
+    return [weight.numpy() for weight in network.weights if len(weight.shape) > 1]
 
 
 @pytest.mark.shelf

@@ -19,11 +19,21 @@ def latent_map(model, images, labels=None, title=None):
     Returns:
         matplotlib Figure. For codes of more than two dimensions the axes are the first two
         principal components, and the labels say how much of the variance they hold.
+
+    Raises:
+        ValueError: a code is not finite, as after a training that diverged.
     """
     from matplotlib.figure import Figure
     from sklearn.decomposition import PCA
 
     codes = model.encode(images)
+    broken = ~np.isfinite(codes).all(axis=1)
+    if broken.any():
+        raise ValueError(
+            f"{broken.sum()} of {len(codes)} codes are not finite, the first that of "
+            f"images[{broken.argmax()}]: the training of the model diverged, where a lower "
+            "learning_rate or a clip_norm helps, or its weights are damaged."
+        )
     names = ["z[0]", "z[1]"]
     if codes.shape[1] == 1:
         codes = np.concatenate([codes, np.zeros_like(codes)], axis=1)
