@@ -116,6 +116,16 @@ def test_a_share_of_the_images_is_changed_and_the_others_stay_as_they_are(bars):
     assert 0.1 < ((other == bars).all((1, 2, 3)) & stayed).mean() < 0.65  # by chance 0.49
 
 
+def test_of_the_nearest_pixel_black_and_white_stay_so_where_they_would_be_interpolated(bars):
+    image = np.round(np.clip(bars[:100] * 3 - 1, 0, 1))
+    near = made(image, rotation=20, scale=0.1, shift=0.1, interpolation="nearest")
+    smooth = made(image, rotation=20, scale=0.1, shift=0.1)
+    assert set(np.unique(near)) == {0.0, 1.0}
+    assert len(np.unique(smooth)) > 100
+    assert np.abs(near - smooth).mean() < 0.25 * np.abs(near - image).mean()  # the same maps
+    np.testing.assert_array_equal(made(image, interpolation="nearest"), image)
+
+
 class TestBatches:
     def test_each_epoch_has_its_own_maps_and_has_them_again(self, digits):
         epoch = tf.Variable(0, dtype=tf.int64)
@@ -163,6 +173,8 @@ class TestBatches:
         ({"scale": 1.5}, r"scale of augmentation must be in \[0, 0.9\]; received 1.5"),
         ({"scale": 0.1, "contrast": 0.5}, "contrast of augmentation"),
         ({"scale": 0.1, "epochs": 0}, "epochs of augmentation"),
+        ({"scale": 0.1, "interpolation": "cubic"}, r"one of \('bicubic', 'nearest'\); .*'cubic'"),
+        ({"scale": 0.1, "interpolation": ["nearest"]}, r"one of .*received \['nearest'\]"),
         ({"scale": 0.1, "share": 0}, "share of augmentation"),
         ({"scale": 0.1, "share": 1.5}, r"share of augmentation must be in \(0, 1\]; received 1.5"),
     ],
