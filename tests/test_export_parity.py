@@ -32,6 +32,7 @@ DIFFERS = {
     ("conv_vae_mnist_micro", "int8", "micro"),
     ("conv_vae_mnist_mixture", "int8", "micro"),
     ("conv_vae_mnist_vamp", "int8", "micro"),
+    ("conv_vae_omniglot", "int8", "micro"),
     ("conv_vae_shapes", "int8", "micro"),
     ("dense_vae_fashion_mnist", "int8", "micro"),
 }
