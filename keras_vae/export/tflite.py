@@ -189,13 +189,12 @@ def _integers(model, signatures, output, batch, images):
     The ranges of the least likelihood lost hold errors of different positions to be independent.
     Those of a value that many positions share, as -1 of a saturated elu, are not: they add up.
     """
-    errors = []
+    z, errors = calibration_codes(model, images)[:CHECKED_CODES], []
     for ranges in RANGES:
         serve = int8_networks(model, images, ranges=ranges)
         content = converted(model, signatures, output, batch, "int8", serve)
         if "decode" not in signatures:
             return content
-        z = calibration_codes(model, images)[:CHECKED_CODES]
         pixels = decoder.as_pixels(model, run(content, z), output)
         errors.append(float(np.mean(np.abs(pixels - decoder.decode(model, z)))))
         if errors[-1] <= INT8_LIMIT:
